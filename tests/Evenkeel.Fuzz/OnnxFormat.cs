@@ -115,10 +115,12 @@ internal static class OnnxFormat
                 OnnxGraph.Float("epsilon", 1e-5f), OnnxGraph.Float("momentum", 0.9f))
             .Node("Relu", "b", "c").Node("MaxPool", "c", "d", OnnxGraph.Ints("kernel_shape", 2, 2),
                 OnnxGraph.Ints("strides", 2, 2), OnnxGraph.Int("ceil_mode", 0))
-            .Node("GlobalAveragePool", "d", "e").Node("Flatten", "e", "f").Weight("fc.weight", 3, 3).Weight("fc.bias", 3)
+            .Node("GlobalAveragePool", "d", "e").Node("Flatten", "e", "f").Weight("fc.weight", 3, 3).Weight("fc.bias",
+                3)
             .Node("Gemm", ["f", "fc.weight", "fc.bias"], ["g"], OnnxGraph.Int("transB", 1)).Node("Softmax", "g", "y");
         yield return Planes().Weight("w", 2, 3, 2, 2).Node("ConvTranspose", ["x", "w"], ["a"],
-                OnnxGraph.Ints("strides", 2, 2), OnnxGraph.Ints("output_padding", 1, 1), OnnxGraph.Ints("pads", 0, 0, 0, 0))
+                OnnxGraph.Ints("strides", 2, 2), OnnxGraph.Ints("output_padding", 1, 1), OnnxGraph.Ints("pads", 0, 0,
+                    0, 0))
             .Node("AveragePool", "a", "y", OnnxGraph.Ints("kernel_shape", 3, 3), OnnxGraph.Ints("pads", 1, 1, 1, 1),
                 OnnxGraph.Int("count_include_pad", 1), OnnxGraph.Text("auto_pad", "NOTSET"));
         yield return Planes().Weight("w", 2, 3, 2, 2).Node("ConvTranspose", ["x", "w"], ["a"],

@@ -50,7 +50,8 @@ internal sealed class OnnxMutator(System.Random random)
             case 0: model.OpsetImport[0].Version = random.Next(4) == 0 ? Number() : random.Next(6, 27); return;
             case 1 when graph.Input.Count > 0:
                 RepeatedField<TensorShapeProto.Types.Dimension>? sizes = Any(graph.Input).Type?.TensorType?.Shape?.Dim;
-                if (sizes is { Count: > 0 }) sizes[random.Next(sizes.Count)].DimValue = random.Next(2) == 0 ? Number() : 0;
+                if (sizes is { Count: > 0 }) sizes[random.Next(sizes.Count)].DimValue = random.Next(2) == 0 ? Number()
+                    : 0;
                 return;
             case 2 when graph.Input.Count > 0:
                 if (Any(graph.Input).Type?.TensorType is { } type) type.ElemType = random.Next(0, 28);
@@ -151,7 +152,8 @@ internal sealed class OnnxMutator(System.Random random)
         if (attribute.Ints.Count > 0)
         {
             if (random.Next(4) == 0) attribute.Ints.Add(Number());
-            else attribute.Ints[random.Next(attribute.Ints.Count)] = random.Next(2) == 0 ? Number() : random.Next(-3, 6);
+            else attribute.Ints[random.Next(attribute.Ints.Count)] = random.Next(2) == 0 ? Number() : random.Next(-3,
+                6);
         }
     }
 

@@ -6,7 +6,8 @@ using Evenkeel.Interop.Tests.Fuzz;
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx", _] or ["onnx-import", ..]))
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx",
+    _] or ["onnx-import", ..]))
 {
     Console.Error.WriteLine($"usage: generate [FOLDER] | check | onnx [PART OF A NAME] | "
         + $"onnx-import [CASES [SEED [PART OF A NAME]]] | {FuzzCommand.Usage}");

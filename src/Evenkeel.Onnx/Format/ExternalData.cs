@@ -89,7 +89,8 @@ internal sealed class ExternalData(string folder)
         string path = Path.GetFullPath(Path.Combine(_folder, location.Replace('\\', '/')));
         path = Followed(path, links: 0) ?? throw Outside(what, location);
         return File.Exists(path) ? path
-            : throw new InvalidDataException($"{what} is in \"{location}\", and there is no such file beside the model");
+            : throw new InvalidDataException(
+                $"{what} is in \"{location}\", and there is no such file beside the model");
     }
 
     /// <summary>

@@ -4,7 +4,9 @@ using Google.Protobuf;
 
 namespace Evenkeel.Onnx.Format;
 
-/// <summary>The values of a tensor message as bytes, little-endian and row-major, wherever the file keeps them.</summary>
+/// <summary>
+/// The values of a tensor message as bytes, little-endian and row-major, wherever the file keeps them.
+/// </summary>
 internal sealed class TensorContent
 {
     private TensorContent(TensorType type, long[] dimensions, ReadOnlyMemory<byte> bytes) =>

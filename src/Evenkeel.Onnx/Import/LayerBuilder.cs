@@ -46,7 +46,8 @@ internal sealed class LayerBuilder(OnnxModule root)
     {
         string[] parts = path.Split('.', StringSplitOptions.RemoveEmptyEntries);
         if (parts.Length == 0) parts = ["layer"];
-        if (parts.Length > MostLevels) parts = [.. parts[..(MostLevels - 1)], string.Join('_', parts[(MostLevels - 1)..])];
+        if (parts.Length > MostLevels)
+            parts = [.. parts[..(MostLevels - 1)], string.Join('_', parts[(MostLevels - 1)..])];
         string scope = "";
         for (int i = 0; i < parts.Length - 1; i++)
         {

@@ -48,7 +48,7 @@ internal sealed class ModuleBuilder
         {
             return builder.Build();
         }
-        catch (InvalidDataException damaged) when (damaged.Message.StartsWith("OnnxModel", StringComparison.Ordinal) is false)
+        catch (InvalidDataException damaged) when (!NamesModel(damaged))
         {
             throw builder.Bad(damaged.Message, damaged);
         }
@@ -119,13 +119,15 @@ internal sealed class ModuleBuilder
         {
             NodeProto proto = node.Proto;
             if (!OnnxModel.IsOnnx(proto.Domain))
-                _problems.Add(new OnnxProblem($"{proto.Domain}.{node.Op}", node.ToString(), "it is an operator of another domain than ONNX's own"));
+                _problems.Add(new OnnxProblem($"{proto.Domain}.{node.Op}", node.ToString(),
+                    "it is an operator of another domain than ONNX's own"));
             else if (OperatorTable.Find(node.Op) is null)
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), ReasonFor(node.Op)));
             else if (OperatorTable.LeastInputs(node.Op) is var least && !Enumerable.Range(0, least).All(node.Has))
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), $"its first {least} inputs are not all there"));
             else if (node.Reference is { } reference)
-                _problems.Add(new OnnxProblem(node.Op, node.ToString(), $"the attribute \"{reference}\" refers to one of a function"));
+                _problems.Add(new OnnxProblem(node.Op, node.ToString(),
+                    $"the attribute \"{reference}\" refers to one of a function"));
             else if (node.Outputs.Length == 0)
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), "it has no output"));
         }
@@ -137,7 +139,8 @@ internal sealed class ModuleBuilder
         "LSTM" or "GRU" or "RNN" => "recurrent layers are not part of the library",
         "QuantizeLinear" or "DequantizeLinear" or "QLinearConv" or "QLinearMatMul" or "ConvInteger"
             or "MatMulInteger" or "DynamicQuantizeLinear" => "quantized networks are not supported",
-        _ when op.StartsWith("Sequence", StringComparison.Ordinal) || op.StartsWith("Optional", StringComparison.Ordinal)
+        _ when op.StartsWith("Sequence", StringComparison.Ordinal)
+            || op.StartsWith("Optional", StringComparison.Ordinal)
             || op.StartsWith("String", StringComparison.Ordinal) => "it does not compute with tensors of numbers",
         _ => "the operator is not in the table of docs/onnx.md",
     };
@@ -189,7 +192,10 @@ internal sealed class ModuleBuilder
             foreach (string input in node.Inputs)
             {
                 if (input.Length > 0 && !_defined.Contains(input) && !_constants.ContainsKey(input))
-                    throw Bad($"{node} takes \"{input}\", which nothing before it makes; the graph has a cycle, or a part is missing");
+                {
+                    throw Bad($"{node} takes \"{input}\", which nothing before it makes; the graph has a cycle, or a "
+                        + "part is missing");
+                }
             }
 
             bool isConstant = node.Inputs.All(input => input.Length == 0 || _constants.ContainsKey(input))
@@ -217,13 +223,18 @@ internal sealed class ModuleBuilder
             if (_read > MostReadings * _model.MostComputed) return false;
             Kernel kernel = OperatorTable.Find(node.Op)!(node).Kernel;
             node.CheckAttributes();
-            Value[] results = kernel(new Operands(node.Constants, new Pass([], isWide: false, _model.MostComputed / 2)));
+            var pass = new Pass([], isWide: false, _model.MostComputed / 2);
+            Value[] results = kernel(new Operands(node.Constants, pass));
             for (int i = 0; i < node.Outputs.Length && i < results.Length; i++)
             {
                 if (node.Outputs[i].Length == 0) continue;
                 _computed += (long)results[i].Shape.Count * 8;
                 if (_computed > _model.MostComputed)
-                    throw Bad($"its constants take more than {_model.MostComputed} bytes; it was made to fill the memory");
+                {
+                    throw Bad($"its constants take more than {_model.MostComputed} bytes; it was made to fill the "
+                        + "memory");
+                }
+
                 _constants[node.Outputs[i]] = results[i];
                 _ranks[node.Outputs[i]] = results[i].Shape.Rank;
             }
@@ -231,7 +242,7 @@ internal sealed class ModuleBuilder
             return node.Outputs.All(output => output.Length == 0 || _constants.ContainsKey(output));
         }
         catch (Exception failure) when (failure is Refusal or ArgumentException
-            || (failure is InvalidDataException && failure.Message.StartsWith("OnnxModel", StringComparison.Ordinal) is false))
+            || (failure is InvalidDataException && !NamesModel(failure)))
         {
             return false;
         }
@@ -240,7 +251,8 @@ internal sealed class ModuleBuilder
     private void AddStep(Node node, LayerBuilder layers)
     {
         node.Layers = layers;
-        node.Constants = [.. node.Inputs.Select(input => input.Length == 0 ? null : _constants.GetValueOrDefault(input))];
+        node.Constants =
+            [.. node.Inputs.Select(input => input.Length == 0 ? null : _constants.GetValueOrDefault(input))];
         node.Ranks = [.. node.Inputs.Select(input => _ranks.TryGetValue(input, out int rank) ? rank : (int?)null)];
         try
         {
@@ -288,8 +300,8 @@ internal sealed class ModuleBuilder
             if (!taken.Contains(slot) || !_constants.TryGetValue(name, out Value? value)) continue;
             if (value.IsFloat && value.Shape.Count > 1)
             {
-                weights.Add(new Program.Source(slot, layers.Add(LayerNames.Cleaned(name), value.Tensor.Detach().Clone()),
-                    value.Type));
+                int weight = layers.Add(LayerNames.Cleaned(name), value.Tensor.Detach().Clone());
+                weights.Add(new Program.Source(slot, weight, value.Type));
             }
             else
             {
@@ -300,6 +312,9 @@ internal sealed class ModuleBuilder
 
         return ([.. weights], [.. constants], [.. values]);
     }
+
+    private static bool NamesModel(Exception exception) =>
+        exception.Message.StartsWith("OnnxModel", StringComparison.Ordinal);
 
     private InvalidDataException Bad(string what, Exception? inner = null) =>
         new($"OnnxModel \"{_model.Name}\": expected a graph that can be computed, but {what}.", inner);

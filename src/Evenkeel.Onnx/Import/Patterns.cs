@@ -193,7 +193,8 @@ internal sealed class Patterns
     /// <summary>x·clip(x + 3, 0, 6)/6 and x·hardsigmoid(x, 1/6, 1/2).</summary>
     private bool HardSwish(Node last)
     {
-        if (last.Op == "Div" && IsScalar(last.Inputs[1]) && Near(last.Inputs[1], 6) && Made(last.Inputs[0], "Mul") is { } m
+        if (last.Op == "Div" && IsScalar(last.Inputs[1]) && Near(last.Inputs[1], 6)
+            && Made(last.Inputs[0], "Mul") is { } m
             && Gate(m) is { } gate)
         {
             Replace(last, [m, .. gate.Nodes], "HardSwish", gate.X);
@@ -204,7 +205,8 @@ internal sealed class Patterns
         foreach ((string x, string other) in Orders(last))
         {
             if (Made(other, "HardSigmoid") is { } hard && hard.Inputs[0] == x
-                && Math.Abs(hard.Float("alpha", 0.2) - (1 / 6.0)) < 1e-6 && Math.Abs(hard.Float("beta", 0.5) - 0.5) < 1e-6)
+                && Math.Abs(hard.Float("alpha", 0.2) - (1 / 6.0)) < 1e-6
+                && Math.Abs(hard.Float("beta", 0.5) - 0.5) < 1e-6)
             {
                 Replace(last, [hard], "HardSwish", x);
                 return true;
@@ -299,10 +301,12 @@ internal sealed class Patterns
     private double Scalar(string constant) => IsScalar(constant) ? _constants[constant].ToScalar() : double.NaN;
 
     private bool IsScalar(string value) =>
-        _constants.TryGetValue(value, out Value? constant) && constant is { IsFloat: true, Shape: { Count: 1, Rank: <= 1 } };
+        _constants.TryGetValue(value, out Value? constant)
+        && constant is { IsFloat: true, Shape: { Count: 1, Rank: <= 1 } };
 
     private bool IsVector(string value) =>
-        _constants.TryGetValue(value, out Value? constant) && constant is { IsFloat: true, Shape: { Rank: >= 1, Count: > 1 } };
+        _constants.TryGetValue(value, out Value? constant)
+        && constant is { IsFloat: true, Shape: { Rank: >= 1, Count: > 1 } };
 
     private static IEnumerable<(string, string)> Orders(Node node) =>
         node.Inputs.Length == 2 ? [(node.Inputs[0], node.Inputs[1]), (node.Inputs[1], node.Inputs[0])] : [];

@@ -52,7 +52,8 @@ internal sealed class Program
     /// <summary>Takes everything, once the layers have been made for the module that holds this program.</summary>
     public void Complete(
         IReadOnlyList<string> inputs, TensorType[] inputTypes, long? fixedBatch, int[] inputSlots,
-        IReadOnlyList<string> outputs, int[] outputSlots, Source[] weights, Source[] constants, Step[] steps, int slotCount)
+        IReadOnlyList<string> outputs, int[] outputSlots, Source[] weights, Source[] constants, Step[] steps,
+            int slotCount)
     {
         (Inputs, InputTypes, FixedBatch, InputSlots) = (inputs, inputTypes, fixedBatch, inputSlots);
         (Outputs, OutputSlots) = (outputs, outputSlots);
@@ -98,7 +99,8 @@ internal sealed class Program
         int[] sole = _soleConsumers ??= SoleConsumers();
         int[][] lastUses = _lastUses ??= LastUses();
         // A hook may keep what it sees.
-        bool releases = tape is { RecordGradients: false } && !Array.Exists(pass.Layers, static layer => layer.HasHooks);
+        bool releases = tape is { RecordGradients: false } && !Array.Exists(pass.Layers, static layer =>
+            layer.HasHooks);
         Handles? handles = releases ? new Handles(slots) : null;
         var operands = new Value?[8];
         bool[] done = new bool[Steps.Length];

@@ -17,7 +17,8 @@ internal static class OnnxImportCases
         {
             all[op] = one =>
             {
-                one.Opset(op is "Mish" or "HardSwish" ? [18, 22] : op == "Gelu" ? [20] : op is "Round" or "Celu" ? [12, 17] : [10, 13, 17]);
+                one.Opset(op is "Mish" or "HardSwish" ? [18, 22] : op == "Gelu" ? [20] : op is "Round" or "Celu" ? [12,
+                    17] : [10, 13, 17]);
                 bool alpha = op is "LeakyRelu" or "Elu" or "Celu" or "Selu" or "HardSigmoid" or "ThresholdedRelu";
                 one.Node(op, [one.X("x", one.Shape(0, 4), false)],
                     alpha ? one.Maybe(Float("alpha", (float)one.Draw.Number(0.1, 1.5))) : null,
@@ -54,7 +55,8 @@ internal static class OnnxImportCases
             {
                 one.Opset(compares || op is "Pow" or "Mod" ? [13, 17] : [8, 13, 17]);
                 int[] shape = one.Shape(0, 4);
-                bool whole = op != "Mean" && op != "PRelu" && (op == "Mod" || (one.Version >= 13 && op != "Sum" && one.Draw.Chance(0.4)));
+                bool whole = op != "Mean" && op != "PRelu" && (op == "Mod" || (one.Version >= 13 && op != "Sum"
+                    && one.Draw.Chance(0.4)));
                 int[] other = op == "Pow" && one.Draw.Chance(0.4) ? [] : one.Fitting(shape);
                 bool swap = op != "PRelu" && one.Draw.Chance(0.3);
                 string x, y;
@@ -80,6 +82,13 @@ internal static class OnnxImportCases
             };
         }
 
+        all["Mod of floats"] = one =>
+        {
+            one.Opset(13);
+            int[] shape = one.Shape(0, 3);
+            one.Node("Mod", [one.X("x", shape, false), one.X("z", one.Fitting(shape), null, static v => v == 0 ? 1
+                : v)], Int("fmod", 1));
+        };
         foreach (string op in new[] { "And", "Or", "Xor", "Not", "Where" })
         {
             all[op] = one =>
@@ -89,8 +98,10 @@ internal static class OnnxImportCases
                 string a = one.Integers("x", shape, 0, 1, false, 9);
                 if (op == "Not") one.Node(op, [a]);
                 else if (op != "Where") one.Node(op, [a, one.Integers("z", one.Fitting(shape), 0, 1, null, 9)]);
-                else if (one.Draw.Chance(0.5)) one.Node(op, [a, one.X("p", one.Fitting(shape)), one.X("q", one.Fitting(shape))]);
-                else one.Node(op, [a, one.Integers("p", one.Fitting(shape), -9, 9), one.Integers("q", one.Fitting(shape), -9, 9)]);
+                else if (one.Draw.Chance(0.5)) one.Node(op, [a, one.X("p", one.Fitting(shape)), one.X("q",
+                    one.Fitting(shape))]);
+                else one.Node(op, [a, one.Integers("p", one.Fitting(shape), -9, 9), one.Integers("q",
+                    one.Fitting(shape), -9, 9)]);
             };
         }
 
@@ -100,7 +111,8 @@ internal static class OnnxImportCases
             bool whole = one.Version >= 13 && one.Draw.Chance(0.4);
             if (one.Version < 11)
             {
-                one.Node("Clip", [one.X("x", one.Shape(0, 3), false)], one.Maybe(Float("min", -0.5f)), one.Maybe(Float("max", 0.75f)));
+                one.Node("Clip", [one.X("x", one.Shape(0, 3), false)], one.Maybe(Float("min", -0.5f)),
+                    one.Maybe(Float("max", 0.75f)));
                 return;
             }
 
@@ -116,7 +128,8 @@ internal static class OnnxImportCases
                 one.Opset(9, 11, 13);
                 int[] shape = one.Shape(1, 4);
                 int axis = one.Draw.Int(one.Version < 11 ? 0 : -shape.Length, shape.Length - 1);
-                one.Node(op, [one.X("x", shape, false)], shape.Length == 1 && one.Version < 13 ? Int("axis", 0) : one.Maybe(Int("axis", axis)));
+                one.Node(op, [one.X("x", shape, false)], shape.Length == 1 && one.Version < 13 ? Int("axis", 0)
+                    : one.Maybe(Int("axis", axis)));
             };
         }
 
@@ -128,7 +141,8 @@ internal static class OnnxImportCases
                 one.Opset(11, 13, 18);
                 int[] shape = one.Shape(0, 4);
                 bool whole = one.Draw.Chance(0.3) && op is "ReduceSum" or "ReduceMax" or "ReduceMin" or "ReduceProd";
-                string x = whole ? one.Integers("x", shape, -4, 4, false) : one.X("x", shape, false, op == "ReduceLogSum" ? Math.Abs : null);
+                string x = whole ? one.Integers("x", shape, -4, 4, false) : one.X("x", shape, false,
+                    op == "ReduceLogSum" ? Math.Abs : null);
                 long[] axes = [.. Enumerable.Range(0, shape.Length).Where(_ => one.Draw.Chance(0.5))
                     .Select(axis => (long)(one.Draw.Chance(0.5) ? axis - shape.Length : axis))];
                 bool asInput = one.Version >= 18 || (op == "ReduceSum" && one.Version >= 13);
@@ -145,7 +159,8 @@ internal static class OnnxImportCases
         {
             one.Opset(11, 13);
             int[] shape = one.Shape(1, 4);
-            one.Node("ArgMax", [one.X("x", shape, false)], one.Maybe(Int("axis", one.Draw.Int(-shape.Length, shape.Length - 1))),
+            one.Node("ArgMax", [one.X("x", shape, false)], one.Maybe(Int("axis", one.Draw.Int(-shape.Length,
+                shape.Length - 1))),
                 one.Maybe(Int("keepdims", 0)), one.Draw.Chance(0.1) ? Int("select_last_index", 1) : null);
         };
         all["MatMul"] = one =>
@@ -154,7 +169,8 @@ internal static class OnnxImportCases
             int k = one.Draw.Int(1, 4);
             int[] lead = one.Shape(0, 2);
             int[] a = one.Draw.Chance(0.2) ? [k] : [.. lead, one.Draw.Int(1, 4), k];
-            int[] b = one.Draw.Chance(0.2) ? [k] : [.. one.Draw.Chance(0.5) ? [] : one.Fitting(lead), k, one.Draw.Int(1, 4)];
+            int[] b = one.Draw.Chance(0.2) ? [k] : [.. one.Draw.Chance(0.5) ? [] : one.Fitting(lead), k,
+                one.Draw.Int(1, 4)];
             one.Node("MatMul", [one.X("x", a, one.Draw.Chance(0.2)), one.X("w", b)]);
         };
         all["MatMul Add"] = one =>
@@ -163,7 +179,8 @@ internal static class OnnxImportCases
             int k = one.Draw.Int(1, 4), n = one.Draw.Int(1, 4);
             int[] a = one.Draw.Chance(0.3) ? [k] : [.. one.Shape(0, 2), one.Draw.Int(1, 4), k];
             one.Node("MatMul", [one.X("x", a, false), one.X("w", [k, n], true)], one.Draw.Chance(0.2) ? ["ym"] : ["m"]);
-            string product = one.Graph.Proto.Graph.Node[0].Output[0], b = one.X("b", one.Draw.Pick<int[]>([n], [1, n], [1], []), true);
+            string product = one.Graph.Proto.Graph.Node[0].Output[0], b = one.X("b", one.Draw.Pick<int[]>([n], [1, n],
+                [1], []), true);
             one.Node("Add", one.Draw.Chance(0.5) ? [product, b] : [b, product], ["y"]);
             if (one.Draw.Chance(0.3)) one.Node("Relu", [product], ["yr"]);
         };
@@ -183,14 +200,17 @@ internal static class OnnxImportCases
             all[op] = one =>
             {
                 one.Opset(9, 11, 13);
-                int d = one.Draw.Int(1, 3), groups = one.Draw.Pick(1, 1, 2), each = one.Draw.Int(1, 2), filters = one.Draw.Int(1, 2);
-                long[] kernel = Some(one, d, 1, 3), strides = Some(one, d, 1, 3), dilations = Some(one, d, 1, 2), pads = Some(one, 2 * d, 0, 2);
+                int d = one.Draw.Int(1, 3), groups = one.Draw.Pick(1, 1, 2), each = one.Draw.Int(1, 2),
+                    filters = one.Draw.Int(1, 2);
+                long[] kernel = Some(one, d, 1, 3), strides = Some(one, d, 1, 3), dilations = Some(one, d, 1, 2),
+                    pads = Some(one, 2 * d, 0, 2);
                 int[] x = [one.Draw.Int(1, 2), groups * each, .. Some(one, d, 3, 7).Select(static v => (int)v)];
                 int[] w = op == "Conv" ? [groups * filters, each, .. kernel.Select(static v => (int)v)]
                     : [groups * each, filters, .. kernel.Select(static v => (int)v)];
                 string auto = one.Draw.Chance(0.6) ? "NOTSET" : one.Draw.Pick("SAME_UPPER", "SAME_LOWER", "VALID");
                 // ONNX Runtime does not reach the size of "same" where the windows do not.
-                for (int i = 0; i < d && op == "ConvTranspose" && auto[0] == 'S'; i++) strides[i] = Math.Min(strides[i], kernel[i]);
+                for (int i = 0; i < d && op == "ConvTranspose"
+                    && auto[0] == 'S'; i++) strides[i] = Math.Min(strides[i], kernel[i]);
                 long[] added = Some(one, d, 0, 1);
                 for (int i = 0; i < d; i++) added[i] = Math.Min(added[i], strides[i] - 1);
                 List<string> inputs = [one.X("x", x, false), one.X("w", w)];
@@ -201,7 +221,8 @@ internal static class OnnxImportCases
                     groups > 1 ? Int("group", groups) : null,
                     auto != "NOTSET" ? Text("auto_pad", auto) : one.Maybe(Ints("pads", pads)),
                     op == "ConvTranspose" && one.Draw.Chance(0.3) ? Ints("output_padding", added) : null,
-                    shaped ? Ints("output_shape", [.. Enumerable.Range(0, d).Select(i => (x[i + 2] * strides[i]) + one.Draw.Int(-1, 1))]) : null);
+                    shaped ? Ints("output_shape", [.. Enumerable.Range(0, d).Select(i => (x[i + 2] * strides[i])
+                        + one.Draw.Int(-1, 1))]) : null);
             };
         }
 
@@ -211,13 +232,15 @@ internal static class OnnxImportCases
             {
                 one.Opset(op == "MaxPool" ? [10, 12] : [10, 11, 19]);
                 int d = one.Draw.Int(1, 3);
-                long[] kernel = Some(one, d, 1, 3), pads = [.. Enumerable.Range(0, 2 * d).Select(i => (long)one.Draw.Int(0, (int)kernel[i % d] - 1))];
+                long[] kernel = Some(one, d, 1, 3), pads = [.. Enumerable.Range(0, 2 * d).Select(i =>
+                    (long)one.Draw.Int(0, (int)kernel[i % d] - 1))];
                 string auto = one.Draw.Chance(0.6) ? "NOTSET" : one.Draw.Pick("SAME_UPPER", "SAME_LOWER", "VALID");
                 long[] strides = Some(one, d, 1, 3);
                 // ONNX Runtime begins behind the first value where "same" needs no padding.
                 for (int i = 0; i < d && auto[0] == 'S'; i++) strides[i] = Math.Min(strides[i], kernel[i]);
                 bool dilates = op == "MaxPool" || one.Version >= 19;
-                one.Node(op, [one.X("x", [one.Draw.Int(1, 2), one.Draw.Int(1, 2), .. Some(one, d, 5, 8).Select(static v => (int)v)], false)],
+                one.Node(op, [one.X("x", [one.Draw.Int(1, 2), one.Draw.Int(1, 2), .. Some(one, d, 5,
+                    8).Select(static v => (int)v)], false)],
                     Ints("kernel_shape", kernel), one.Maybe(Ints("strides", strides)),
                     auto != "NOTSET" ? Text("auto_pad", auto) : one.Maybe(Ints("pads", pads)),
                     dilates && auto[0] == 'N' && one.Draw.Chance(0.3) ? Ints("dilations", Some(one, d, 1, 2)) : null,
@@ -241,17 +264,21 @@ internal static class OnnxImportCases
             one.Bound = 5e-4;
             int c = one.Draw.Int(1, 4);
             bool constant = one.Draw.Chance(0.7);
-            string[] inputs = [one.X("x", [one.Draw.Int(1, 3), c, .. one.Shape(0, 3)], false), one.X("s", [c], constant),
-                one.X("b", [c], constant), one.X("m", [c], constant), one.X("v", [c], constant, static v => Math.Abs(v) + 0.1)];
+            string[] inputs = [one.X("x", [one.Draw.Int(1, 3), c, .. one.Shape(0, 3)], false), one.X("s", [c],
+                constant),
+                one.X("b", [c], constant), one.X("m", [c], constant), one.X("v", [c], constant, static v => Math.Abs(v)
+                    + 0.1)];
             bool trains = one.Version >= 14 && one.Draw.Chance(0.3);
-            one.Node("BatchNormalization", inputs, trains ? ["y", "ym", "yv"] : ["y"], one.Maybe(Float("epsilon", 0.01f)),
+            one.Node("BatchNormalization", inputs, trains ? ["y", "ym", "yv"] : ["y"], one.Maybe(Float("epsilon",
+                0.01f)),
                 one.Maybe(Float("momentum", 0.7f)), trains ? Int("training_mode", 1) : null);
         };
         all["InstanceNormalization"] = one =>
         {
             one.Opset(6, 13);
             int c = one.Draw.Int(1, 4);
-            one.Node("InstanceNormalization", [one.X("x", [one.Draw.Int(1, 3), c, one.Draw.Int(2, 4), .. one.Shape(0, 2)], false), one.X("s", [c]), one.X("b", [c])],
+            one.Node("InstanceNormalization", [one.X("x", [one.Draw.Int(1, 3), c, one.Draw.Int(2, 4), .. one.Shape(0,
+                2)], false), one.X("s", [c]), one.X("b", [c])],
                 one.Maybe(Float("epsilon", 0.01f)));
         };
         all["LayerNormalization"] = one =>
@@ -261,40 +288,47 @@ internal static class OnnxImportCases
             int axis = one.Draw.Int(-shape.Length, shape.Length - 1);
             int[] rest = shape[(axis < 0 ? axis + shape.Length : axis)..];
             string x = one.X("x", shape, false), s = one.X("s", one.Draw.Chance(0.2) ? one.Fitting(rest) : rest);
-            string[] inputs = one.Draw.Chance(0.5) ? [x, s] : [x, s, one.X("b", one.Draw.Chance(0.2) ? one.Fitting(rest) : rest)];
-            one.Node("LayerNormalization", inputs, one.Draw.Chance(0.3) ? ["y", "ym", "yr"] : ["y"], Int("axis", axis), one.Maybe(Float("epsilon", 0.01f)));
+            string[] inputs = one.Draw.Chance(0.5) ? [x, s] : [x, s, one.X("b", one.Draw.Chance(0.2)
+                ? one.Fitting(rest) : rest)];
+            one.Node("LayerNormalization", inputs, one.Draw.Chance(0.3) ? ["y", "ym", "yr"] : ["y"], Int("axis", axis),
+                one.Maybe(Float("epsilon", 0.01f)));
         };
         all["RMSNormalization"] = one =>
         {
             one.Opset(23);
             int[] shape = one.Shape(1, 4);
             int axis = one.Draw.Int(-shape.Length, shape.Length - 1);
-            one.Node("RMSNormalization", [one.X("x", shape, false), one.X("s", shape[(axis < 0 ? axis + shape.Length : axis)..])], Int("axis", axis), one.Maybe(Float("epsilon", 0.01f)));
+            one.Node("RMSNormalization", [one.X("x", shape, false), one.X("s", shape[(axis < 0 ? axis + shape.Length
+                : axis)..])], Int("axis", axis), one.Maybe(Float("epsilon", 0.01f)));
         };
         all["GroupNormalization"] = one =>
         {
             one.Opset(18, 21);
             one.Bound = 5e-4;
             int groups = one.Draw.Int(1, 3), c = groups * one.Draw.Int(2, 3), n = one.Version < 21 ? groups : c;
-            one.Node("GroupNormalization", [one.X("x", [one.Draw.Int(1, 3), c, .. one.Shape(1, 3)], false, static v => v % 3), one.X("s", [n]), one.X("b", [n])],
+            one.Node("GroupNormalization", [one.X("x", [one.Draw.Int(1, 3), c, .. one.Shape(1, 3)], false, static v =>
+                v % 3), one.X("s", [n]), one.X("b", [n])],
                 Int("num_groups", groups), one.Maybe(Float("epsilon", 0.01f)));
         };
         all["LRN"] = one =>
         {
             one.Opset(13);
-            one.Node("LRN", [one.X("x", [one.Draw.Int(1, 2), one.Draw.Int(1, 6), one.Draw.Int(1, 3), one.Draw.Int(1, 3)], false)], Int("size", one.Draw.Pick(1, 3, 5)),
+            one.Node("LRN", [one.X("x", [one.Draw.Int(1, 2), one.Draw.Int(1, 6), one.Draw.Int(1, 3), one.Draw.Int(1,
+                3)], false)], Int("size", one.Draw.Pick(1, 3, 5)),
                 one.Maybe(Float("alpha", 0.5f)), one.Maybe(Float("beta", 0.5f)), one.Maybe(Float("bias", 2)));
         };
         all["MeanVarianceNormalization"] = one =>
         {
             one.Opset(9, 13);
-            one.Node("MeanVarianceNormalization", [one.X("x", [2, 3, 4, 3], false)], one.Maybe(Ints("axes", one.Draw.Pick<long[]>([0, 2, 3], [2, 3], [1, 2, 3]))));
+            one.Node("MeanVarianceNormalization", [one.X("x", [2, 3, 4, 3], false)], one.Maybe(Ints("axes",
+                one.Draw.Pick<long[]>([0, 2, 3], [2, 3], [1, 2, 3]))));
         };
         all["LpNormalization"] = one =>
         {
             one.Opset(13);
             int[] shape = one.Shape(1, 4);
-            one.Node("LpNormalization", [one.X("x", shape, false, static v => v + 3)], one.Maybe(Int("axis", one.Draw.Int(-shape.Length, shape.Length - 1))), one.Maybe(Int("p", 1)));
+            one.Node("LpNormalization", [one.X("x", shape, false, static v => v + 3)], one.Maybe(Int("axis",
+                one.Draw.Int(-shape.Length, shape.Length - 1))), one.Maybe(Int("p", 1)));
         };
         all["Resize"] = one =>
         {
@@ -304,25 +338,32 @@ internal static class OnnxImportCases
             float Scale() => one.Draw.Pick(0.5f, 1, 1.5f, 2, 0.7f, 2.3f, 3);
             if (one.Version == 10)
             {
-                one.Node("Resize", [x, one.Add("scales", 1, Tensor.From([1f, 1, Scale(), Scale()]), true)], Text("mode", mode));
+                one.Node("Resize", [x, one.Add("scales", 1, Tensor.From([1f, 1, Scale(), Scale()]), true)],
+                    Text("mode", mode));
                 return;
             }
 
             bool bySizes = one.Draw.Chance(0.5), axes = one.Version >= 18 && one.Draw.Chance(0.3);
             string[] inputs = bySizes
-                ? [x, "", "", axes ? one.Longs("sizes", one.Draw.Int(1, 9), one.Draw.Int(1, 9)) : one.Longs("sizes", shape[0], shape[1], one.Draw.Int(1, 9), one.Draw.Int(1, 9))]
-                : [x, "", one.Add("scales", 1, axes ? Tensor.From([Scale(), Scale()]) : Tensor.From([1f, 1, Scale(), Scale()]), true)];
+                ? [x, "", "", axes ? one.Longs("sizes", one.Draw.Int(1, 9), one.Draw.Int(1, 9)) : one.Longs("sizes",
+                    shape[0], shape[1], one.Draw.Int(1, 9), one.Draw.Int(1, 9))]
+                : [x, "", one.Add("scales", 1, axes ? Tensor.From([Scale(), Scale()]) : Tensor.From([1f, 1, Scale(),
+                    Scale()]), true)];
             one.Node("Resize", inputs, Text("mode", mode), axes ? Ints("axes", 2, one.Draw.Pick(3, -1)) : null,
-                one.Maybe(Text("coordinate_transformation_mode", one.Draw.Pick("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"))),
-                one.Maybe(Text("nearest_mode", one.Draw.Pick("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"))));
+                one.Maybe(Text("coordinate_transformation_mode", one.Draw.Pick("half_pixel", "asymmetric",
+                    "align_corners", "pytorch_half_pixel"))),
+                one.Maybe(Text("nearest_mode", one.Draw.Pick("round_prefer_floor", "round_prefer_ceil", "floor",
+                    "ceil"))));
         };
         all["Resize rows"] = one =>
         {
             one.Opset(13);
             int d = one.Draw.Pick(1, 3);
             string x = one.X("x", [1, 2, .. Some(one, d, 1, 5).Select(static v => (int)v)], false);
-            one.Node("Resize", [x, "", "", one.Longs("sizes", [1, 2, .. Some(one, d, 1, 7)])], Text("mode", one.Draw.Pick("nearest", "linear")),
-                one.Maybe(Text("coordinate_transformation_mode", one.Draw.Pick("half_pixel", "asymmetric", "align_corners"))));
+            one.Node("Resize", [x, "", "", one.Longs("sizes", [1, 2, .. Some(one, d, 1, 7)])], Text("mode",
+                one.Draw.Pick("nearest", "linear")),
+                one.Maybe(Text("coordinate_transformation_mode", one.Draw.Pick("half_pixel", "asymmetric",
+                    "align_corners"))));
         };
         all["Upsample"] = one =>
         {
@@ -337,7 +378,8 @@ internal static class OnnxImportCases
         all["Shape"] = one =>
         {
             one.Opset(15);
-            one.Node("Shape", [one.X("x", one.Shape(0, 5), false)], one.Maybe(Int("start", one.Draw.Int(-6, 6))), one.Maybe(Int("end", one.Draw.Int(-6, 6))));
+            one.Node("Shape", [one.X("x", one.Shape(0, 5), false)], one.Maybe(Int("start", one.Draw.Int(-6, 6))),
+                one.Maybe(Int("end", one.Draw.Int(-6, 6))));
         };
         all["Size"] = one =>
         {
@@ -350,14 +392,16 @@ internal static class OnnxImportCases
             int[] shape = one.Shape(1, 4);
             long[] target = [.. shape.Select(static v => (long)v)];
             int count = new Shape(shape).Count;
-            target = one.Draw.Pick(target, [-1], [0, -1], [count], [1, count, 1], [.. target[..^1], -1, 1], [0, .. target[1..]]);
+            target = one.Draw.Pick(target, [-1], [0, -1], [count], [1, count, 1], [.. target[..^1], -1, 1], [0,
+                .. target[1..]]);
             one.Node("Reshape", [one.X("x", shape, false), one.Longs("t", target)]);
         };
         all["Flatten"] = one =>
         {
             one.Opset(9, 11, 13);
             int[] shape = one.Shape(1, 4);
-            one.Node("Flatten", [one.X("x", shape, false)], one.Maybe(Int("axis", one.Draw.Int(one.Version < 11 ? 0 : -shape.Length, shape.Length))));
+            one.Node("Flatten", [one.X("x", shape, false)], one.Maybe(Int("axis", one.Draw.Int(one.Version < 11 ? 0
+                : -shape.Length, shape.Length))));
         };
         all["Squeeze"] = one =>
         {
@@ -381,7 +425,8 @@ internal static class OnnxImportCases
         {
             one.Opset(13);
             int[] shape = one.Shape(0, 5);
-            long[] perm = [.. Enumerable.Range(0, shape.Length).OrderBy(_ => one.Draw.Int(0, 1000)).Select(static v => (long)v)];
+            long[] perm = [.. Enumerable.Range(0, shape.Length).OrderBy(_ => one.Draw.Int(0, 1000)).Select(static v =>
+                (long)v)];
             string x = one.Draw.Chance(0.3) ? one.Integers("x", shape, -9, 9, false) : one.X("x", shape, false);
             one.Node("Transpose", [x], perm.Length > 0 ? one.Maybe(Ints("perm", perm)) : null);
         };
@@ -395,7 +440,8 @@ internal static class OnnxImportCases
             {
                 int[] own = [.. shape];
                 own[at] = one.Draw.Int(i == 0 ? 1 : 0, 3);
-                return whole ? one.Integers($"x{i}", own, -9, 9, i == 0 ? false : null) : one.X($"x{i}", own, i == 0 ? false : null);
+                return whole ? one.Integers($"x{i}", own, -9, 9, i == 0 ? false : null) : one.X($"x{i}", own, i == 0
+                    ? false : null);
             })];
             one.Node("Concat", parts, Int("axis", axis));
         };
@@ -408,8 +454,17 @@ internal static class OnnxImportCases
             string x = one.X("x", shape, false);
             bool equal = one.Draw.Chance(0.5);
             long[] sizes = [1, shape[at] - 1];
-            if (equal && one.Version < 18) { one.Graph.Proto.Graph.Input.Clear(); one.Inputs.Clear(); shape[at] = 4; x = one.X("x", shape, false); }
-            if (equal) one.Node("Split", [x], ["y0", "y1"], Int("axis", axis), one.Version >= 18 ? Int("num_outputs", 2) : null);
+            if (equal
+                && one.Version < 18) 
+            {
+                one.Graph.Proto.Graph.Input.Clear();
+                one.Inputs.Clear();
+                shape[at] = 4;
+                x = one.X("x", shape, false);
+            }
+
+            if (equal) one.Node("Split", [x], ["y0", "y1"], Int("axis", axis), one.Version >= 18 ? Int("num_outputs",
+                2) : null);
             else if (one.Version < 13) one.Node("Split", [x], ["y0", "y1"], Int("axis", axis), Ints("split", sizes));
             else one.Node("Split", [x, one.Longs("s", sizes)], ["y0", "y1"], Int("axis", axis));
         };
@@ -419,16 +474,20 @@ internal static class OnnxImportCases
             int[] shape = one.Shape(1, 4);
             string x = one.Draw.Chance(0.3) ? one.Integers("x", shape, -9, 9, false) : one.X("x", shape, false);
             int n = one.Draw.Int(1, shape.Length);
-            long[] Ends() => [.. Enumerable.Range(0, n).Select(_ => one.Draw.Pick(0L, 1, 2, -1, -2, 5, -9, int.MaxValue, long.MaxValue, long.MinValue))];
+            long[] Ends() => [.. Enumerable.Range(0, n).Select(_ => one.Draw.Pick(0L, 1, 2, -1, -2, 5, -9,
+                int.MaxValue, long.MaxValue, long.MinValue))];
             long[] starts = [.. Ends()], ends = Ends(), axes = [.. Enumerable.Range(0, n).Select(static i => (long)i)];
             // With a negative step ONNX Runtime takes the largest number for the beginning.
             bool isLast = Array.Exists(ends, static end => end >= int.MaxValue);
-            if (one.Version < 10) one.Node("Slice", [x], Ints("starts", starts), Ints("ends", ends), one.Maybe(Ints("axes", axes)));
+            if (one.Version < 10) one.Node("Slice", [x], Ints("starts", starts), Ints("ends", ends),
+                one.Maybe(Ints("axes", axes)));
             else if (one.Draw.Chance(0.2)) one.Node("Slice", [x, one.Longs("s", starts), one.Longs("e", ends)]);
             else
             {
-                one.Node("Slice", [x, one.Longs("s", starts), one.Longs("e", ends), one.Draw.Chance(0.3) ? "" : one.Longs("a", [.. axes.Select(a => one.Draw.Chance(0.5) ? a : a - shape.Length)]),
-                    one.Longs("t", [.. axes.Select(_ => isLast ? one.Draw.Pick(1L, 2, 3, long.MaxValue) : one.Draw.Pick(1L, 2, -1, -2, 3, long.MaxValue, -7))])]);
+                one.Node("Slice", [x, one.Longs("s", starts), one.Longs("e", ends), one.Draw.Chance(0.3) ? ""
+                    : one.Longs("a", [.. axes.Select(a => one.Draw.Chance(0.5) ? a : a - shape.Length)]),
+                    one.Longs("t", [.. axes.Select(_ => isLast ? one.Draw.Pick(1L, 2, 3, long.MaxValue)
+                        : one.Draw.Pick(1L, 2, -1, -2, 3, long.MaxValue, -7))])]);
             }
         };
         foreach (string op in new[] { "Gather", "GatherElements" })
@@ -441,7 +500,9 @@ internal static class OnnxImportCases
                 string x = one.Draw.Chance(0.3) ? one.Integers("x", shape, -9, 9) : one.X("x", shape);
                 int[] index = op == "Gather" ? one.Shape(0, 2) : [.. shape];
                 if (op != "Gather") index[at] = one.Draw.Int(1, 5);
-                one.Node(op, [x, one.Integers("i", index, -shape[at], shape[at] - 1, one.Inputs.Count == 0 ? false : null, one.Draw.Pick(6, 7))], one.Maybe(Int("axis", axis)) ?? (axis == 0 ? null : Int("axis", axis)));
+                one.Node(op, [x, one.Integers("i", index, -shape[at], shape[at] - 1, one.Inputs.Count == 0 ? false
+                    : null, one.Draw.Pick(6, 7))], one.Maybe(Int("axis", axis)) ?? (axis == 0 ? null : Int("axis",
+                    axis)));
             };
         }
 
@@ -450,39 +511,49 @@ internal static class OnnxImportCases
             one.Opset(8, 13);
             int[] shape = one.Shape(1, 4), from = one.Fitting(shape);
             long[] target = [.. shape.Select(size => one.Draw.Chance(0.1) ? 1L : size)];
-            one.Node("Expand", [one.Draw.Chance(0.3) ? one.Integers("x", from, -9, 9, false) : one.X("x", from, false), one.Longs("t", target)]);
+            one.Node("Expand", [one.Draw.Chance(0.3) ? one.Integers("x", from, -9, 9, false) : one.X("x", from, false),
+                one.Longs("t", target)]);
         };
         all["Tile"] = one =>
         {
             one.Opset(6, 13);
             int[] shape = one.Shape(1, 4);
             long[] repeats = Some(one, shape.Length, one.Draw.Chance(0.1) ? 0 : 1, 3);
-            one.Node("Tile", [one.Draw.Chance(0.3) ? one.Integers("x", shape, -9, 9, false) : one.X("x", shape, false), one.Longs("t", repeats)]);
+            one.Node("Tile", [one.Draw.Chance(0.3) ? one.Integers("x", shape, -9, 9, false) : one.X("x", shape, false),
+                one.Longs("t", repeats)]);
         };
         all["Range"] = one =>
         {
             one.Opset(11);
-            if (one.Draw.Chance(0.5)) one.Node("Range", [one.Integers("a", [], -5, 5, false), one.Integers("b", [], -5, 5), one.Integers("c", [], 1, 3)]);
-            else one.Node("Range", [one.X("a", [], false), one.X("b", []), one.X("c", [], null, static v => v == 0 ? 1 : v)]);
+            if (one.Draw.Chance(0.5)) one.Node("Range", [one.Integers("a", [], -5, 5, false), one.Integers("b", [], -5,
+                5), one.Integers("c", [], 1, 3)]);
+            else one.Node("Range", [one.X("a", [], false), one.X("b", []), one.X("c", [], null, static v => v == 0 ? 1
+                : v)]);
         };
         all["Pad"] = one =>
         {
             one.Opset(9, 11, 13, 18, 19);
             int[] shape = one.Shape(1, 4);
             string mode = one.Draw.Pick("constant", "constant", "reflect", "edge", one.Version >= 19 ? "wrap" : "edge");
-            long[] pads = Some(one, 2 * shape.Length, mode == "constant" && one.Draw.Chance(0.3) ? -1 : 0, mode == "constant" ? 3 : 1);
+            long[] pads = Some(one, 2 * shape.Length, mode == "constant" && one.Draw.Chance(0.3) ? -1 : 0,
+                mode == "constant" ? 3 : 1);
             string x = one.X("x", shape, false);
-            if (one.Version < 11) one.Node("Pad", [x], Ints("pads", pads), Text("mode", mode), one.Maybe(Float("value", 0.5f)));
-            else if (one.Version >= 18 && one.Draw.Chance(0.3)) one.Node("Pad", [x, one.Longs("p", pads[0], pads[1]), "", one.Longs("axes", one.Draw.Int(-shape.Length, shape.Length - 1))], Text("mode", mode));
-            else one.Node("Pad", one.Draw.Chance(0.5) ? [x, one.Longs("p", pads)] : [x, one.Longs("p", pads), one.X("v", [])], Text("mode", mode));
+            if (one.Version < 11) one.Node("Pad", [x], Ints("pads", pads), Text("mode", mode), one.Maybe(Float("value",
+                0.5f)));
+            else if (one.Version >= 18 && one.Draw.Chance(0.3)) one.Node("Pad", [x, one.Longs("p", pads[0], pads[1]),
+                "", one.Longs("axes", one.Draw.Int(-shape.Length, shape.Length - 1))], Text("mode", mode));
+            else one.Node("Pad", one.Draw.Chance(0.5) ? [x, one.Longs("p", pads)] : [x, one.Longs("p", pads),
+                one.X("v", [])], Text("mode", mode));
         };
         foreach (string op in new[] { "DepthToSpace", "SpaceToDepth" })
         {
             all[op] = one =>
             {
                 one.Opset(11, 13);
-                int b = one.Draw.Int(1, 3), n = one.Draw.Int(1, 2), c = one.Draw.Int(1, 3), h = one.Draw.Int(1, 3), w = one.Draw.Int(1, 3);
-                if (op == "DepthToSpace") one.Node(op, [one.X("x", [n, c * b * b, h, w], false)], Int("blocksize", b), one.Maybe(Text("mode", one.Draw.Pick("DCR", "CRD"))));
+                int b = one.Draw.Int(1, 3), n = one.Draw.Int(1, 2), c = one.Draw.Int(1, 3), h = one.Draw.Int(1, 3),
+                    w = one.Draw.Int(1, 3);
+                if (op == "DepthToSpace") one.Node(op, [one.X("x", [n, c * b * b, h, w], false)], Int("blocksize", b),
+                    one.Maybe(Text("mode", one.Draw.Pick("DCR", "CRD"))));
                 else one.Node(op, [one.X("x", [n, c, h * b, w * b], false)], Int("blocksize", b));
             };
         }
@@ -490,7 +561,8 @@ internal static class OnnxImportCases
         all["ConstantOfShape"] = one =>
         {
             one.Opset(9, 20);
-            one.Node("ConstantOfShape", [one.Add("s", 7, Tensor.From([.. one.Shape(1, 4).Select(static v => (long)v)]), false)]);
+            one.Node("ConstantOfShape", [one.Add("s", 7, Tensor.From([.. one.Shape(1, 4).Select(static v => (long)v)]),
+                false)]);
         };
         all["Cast"] = one =>
         {
@@ -508,7 +580,8 @@ internal static class OnnxImportCases
         {
             one.Opset(7, 10, 13);
             string x = one.X("x", one.Shape(0, 3), false);
-            one.Node("Dropout", [x], one.Version >= 12 && one.Draw.Chance(0.5) ? ["y", "ym"] : ["y"], one.Version < 12 ? one.Maybe(Float("ratio", 0.3f)) : null);
+            one.Node("Dropout", [x], one.Version >= 12 && one.Draw.Chance(0.5) ? ["y", "ym"] : ["y"], one.Version < 12
+                ? one.Maybe(Float("ratio", 0.3f)) : null);
         };
         all["Pattern norm"] = Norm;
         all["Pattern gate"] = Gate;
@@ -529,7 +602,8 @@ internal static class OnnxImportCases
         AttributeProto reduced = Ints("axes", axes);
         if (centred)
         {
-            one.Node("ReduceMean", [value], [draw.Chance(0.1) ? "ymean" : "mean"], reduced, one.Maybe(Int("keepdims", 1)));
+            one.Node("ReduceMean", [value], [draw.Chance(0.1) ? "ymean" : "mean"], reduced, one.Maybe(Int("keepdims",
+                1)));
             one.Node("Sub", [value, one.Graph.Proto.Graph.Node[0].Output[0]], ["d"]);
             value = "d";
         }
@@ -579,7 +653,8 @@ internal static class OnnxImportCases
                 break;
             case 2:
                 one.Node("Add", Order(x, Constant("three", 3)), ["a"]);
-                one.Node("Clip", ["a", one.X("zero", [], true, static _ => 0), one.X("six", [], true, static _ => 6)], ["c"]);
+                one.Node("Clip", ["a", one.X("zero", [], true, static _ => 0), one.X("six", [], true, static _ => 6)],
+                    ["c"]);
                 if (draw.Chance(0.5))
                 {
                     one.Node("Mul", Order(other, "c"), ["m"]);

@@ -103,7 +103,8 @@ internal static class OnnxImportFuzz
             TensorElementType.Int32 => Doubles<int>(value),
             TensorElementType.UInt8 => Doubles<byte>(value),
             TensorElementType.Int8 => Doubles<sbyte>(value),
-            TensorElementType.Float16 => [.. value.GetTensorDataAsSpan<Float16>().ToArray().Select(static f => (double)(float)f)],
+            TensorElementType.Float16 => [.. value.GetTensorDataAsSpan<Float16>().ToArray().Select(static f =>
+                (double)(float)f)],
             TensorElementType.Bool => [.. value.GetTensorDataAsSpan<bool>().ToArray().Select(static b => b ? 1.0 : 0)],
             _ => throw new InvalidOperationException($"no reader for {info.ElementDataType}"),
         };
@@ -194,7 +195,8 @@ internal sealed class OnnxImportCase(Draw draw)
 
     public int Version => (int)Graph.Proto.OpsetImport[0].Version;
 
-    public int[] Shape(int least, int most) => [.. Enumerable.Range(0, draw.Int(least, most)).Select(_ => draw.Int(1, 4))];
+    public int[] Shape(int least, int most) => [.. Enumerable.Range(0, draw.Int(least, most)).Select(_ => draw.Int(1,
+        4))];
 
     /// <summary>A shape that broadcasts with another one.</summary>
     public int[] Fitting(int[] shape)
@@ -226,7 +228,8 @@ internal sealed class OnnxImportCase(Draw draw)
             ? "=" + string.Join(' ', x.ToArray<long>()) : "")}");
         if (isConstant)
         {
-            var tensor = new TensorProto { Name = name, DataType = type, RawData = ByteString.CopyFrom(Bytes(type, x)) };
+            var tensor = new TensorProto { Name = name, DataType = type, RawData = ByteString.CopyFrom(Bytes(type,
+                x)) };
             tensor.Dims.Add(x.Shape.Select(static size => (long)size));
             Graph.Proto.Graph.Initializer.Add(tensor);
             return name;
@@ -261,7 +264,8 @@ internal sealed class OnnxImportCase(Draw draw)
         }
 
         _notes.Add($"{op}({string.Join(", ", inputs)}) {string.Join(" ", given.Select(static a =>
-            a.Name + "=" + (a.HasI ? $"{a.I}" : a.HasF ? $"{a.F}" : a.HasS ? a.S.ToStringUtf8() : $"[{string.Join(' ', a.Ints)}{string.Join(' ', a.Floats)}]")))}");
+            a.Name + "=" + (a.HasI ? $"{a.I}" : a.HasF ? $"{a.F}" : a.HasS ? a.S.ToStringUtf8()
+                : $"[{string.Join(' ', a.Ints)}{string.Join(' ', a.Floats)}]")))}");
         Graph.Node(op, inputs, outputs, [.. given]);
         foreach (string output in outputs)
         {

@@ -35,7 +35,8 @@ public sealed class OnnxHostileTests
             .Node("ConvTranspose", ["x", "w"], ["y"], OnnxGraph.Ints("strides", 20_000, 20_000)),
         ["ConvTranspose by its output"] = static () => Planes().Weight("w", 2, 1, 1, 1).Node("ConvTranspose",
             ["x", "w"], ["y"], OnnxGraph.Ints("output_shape", 40_000, 40_000), OnnxGraph.Ints("strides", 2, 2)),
-        ["AveragePool"] = static () => Planes().Node("AveragePool", "x", "y", OnnxGraph.Ints("kernel_shape", 41_000, 41_000),
+        ["AveragePool"] = static () => Planes().Node("AveragePool", "x", "y", OnnxGraph.Ints("kernel_shape", 41_000,
+            41_000),
             OnnxGraph.Ints("pads", 40_000, 40_000, 40_000, 40_000)),
         ["Split"] = static () => Planes(18).Node("Split", ["x"], ["y"], OnnxGraph.Int("num_outputs", Huge)),
         ["broadcast"] = static () => Planes().Longs("long", 1, 40_000).Longs("high", 40_000, 1)
@@ -45,7 +46,8 @@ public sealed class OnnxHostileTests
             .Weight("one", [], 1).Node("Expand", ["one", "long"], ["a"]).Node("Expand", ["one", "high"], ["b"])
             .Node("MatMul", ["b", "a"], ["c"]).Node("Add", ["x", "c"], ["y"]),
         ["doubling"] = static () => Enumerable.Range(0, 40).Aggregate(Planes(), static (graph, i) =>
-            graph.Node("Concat", [$"{(i == 0 ? "x" : $"c{i}")}", $"{(i == 0 ? "x" : $"c{i}")}"], [i == 39 ? "y" : $"c{i + 1}"],
+            graph.Node("Concat", [$"{(i == 0 ? "x" : $"c{i}")}", $"{(i == 0 ? "x" : $"c{i}")}"], [i == 39 ? "y"
+                : $"c{i + 1}"],
                 OnnxGraph.Int("axis", 3))),
     };
 
@@ -123,7 +125,8 @@ public sealed class OnnxHostileTests
     [Fact]
     public void What_is_damaged_names_the_model()
     {
-        var large = new TensorProto { Name = "w", DataType = 13, RawData = ByteString.CopyFrom([.. Enumerable.Repeat((byte)255, 16)]) };
+        var large = new TensorProto { Name = "w", DataType = 13,
+            RawData = ByteString.CopyFrom([.. Enumerable.Repeat((byte)255, 16)]) };
         large.Dims.Add(2);
         OnnxGraph graph = new OnnxGraph().Input("x", 2).Output("y").Node("Cast", "w", "c", OnnxGraph.Int("to", 13))
             .Node("Gather", ["x", "c"], ["y"]);
@@ -184,7 +187,8 @@ public sealed class OnnxHostileTests
         Directory.CreateSymbolicLink(folder.File("other"), "parts");
         File.CreateSymbolicLink(folder.File("w"), "other/w.bin");
         File.WriteAllBytes(folder.File("m.onnx"), External("w").ToBytes());
-        Assert.Equal([1f, 0, 0], OnnxModel.Load(folder.File("m.onnx")).ToModule().Forward(Tensor.Zeros([3])).ToArray<float>());
+        Assert.Equal([1f, 0, 0],
+            OnnxModel.Load(folder.File("m.onnx")).ToModule().Forward(Tensor.Zeros([3])).ToArray<float>());
     }
 
     [Fact]
@@ -214,7 +218,8 @@ public sealed class OnnxHostileTests
     public void Many_threads_run_one_network()
     {
         OnnxGraph graph = new OnnxGraph().Input("x", -1, 2, 9, 9).Output("y").Weight("w", 4, 2, 3, 3).Weight("s", 4)
-            .Weight("b", 4).Node("Identity", "w", "v").Node("Conv", ["x", "v"], ["a"], OnnxGraph.Text("auto_pad", "SAME_UPPER"))
+            .Weight("b", 4).Node("Identity", "w", "v").Node("Conv", ["x", "v"], ["a"], OnnxGraph.Text("auto_pad",
+                "SAME_UPPER"))
             .Node("InstanceNormalization", ["a", "s", "b"], ["n"]).Node("Relu", "n", "r")
             .Node("MaxPool", "r", "p", OnnxGraph.Ints("kernel_shape", 3, 3)).Node("Add", ["p", "p"], ["y"]);
         OnnxModule module = graph.ToModule();
@@ -236,7 +241,8 @@ public sealed class OnnxHostileTests
     [Fact]
     public void Nodes_whose_outputs_nobody_takes_are_run()
     {
-        OnnxGraph graph = new OnnxGraph().Input("x", 2, 3).Output("y").Weight("w", 3, 4).Node("MatMul", ["x", "w"], ["a"])
+        OnnxGraph graph = new OnnxGraph().Input("x", 2, 3).Output("y").Weight("w", 3, 4).Node("MatMul", ["x", "w"],
+            ["a"])
             .Node("MatMul", ["x", "w"], ["b"]).Node("Relu", "b", "c").Node("Relu", "x", "y");
         Assert.Equal(new float[6], graph.ToModule().Forward(Tensor.Full([2, 3], -1)).ToArray<float>());
     }

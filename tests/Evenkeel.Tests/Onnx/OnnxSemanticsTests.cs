@@ -26,7 +26,8 @@ public sealed class OnnxSemanticsTests
     public void Whole_numbers_keep_their_meaning()
     {
         Assert.Equal([-1L, 0, 1], Longs(Whole().Node("Sign", "x", "y"), -9, 0, 5));
-        Assert.Equal([1L, -2, 0], Longs(Whole().Longs("b", 3, -3, -1).Node("Mod", ["x", "b"], ["y"]), -5, 4, long.MinValue));
+        Assert.Equal([1L, -2, 0], Longs(Whole().Longs("b", 3, -3, -1).Node("Mod", ["x", "b"], ["y"]), -5, 4,
+            long.MinValue));
         Assert.Equal([-2L, 1, 0], Longs(Whole().Longs("b", 3, -3, -1)
             .Node("Mod", ["x", "b"], ["y"], OnnxGraph.Int("fmod", 1)), -5, 4, long.MinValue));
         long odd = (1L << 53) + 1;
@@ -98,9 +99,27 @@ public sealed class OnnxSemanticsTests
     }
 
     [Fact]
+    public void A_window_of_channels_of_even_size_begins_at_the_channel()
+    {
+        OnnxGraph graph = new OnnxGraph().Input("x", -1, 3, 1, 1).Output("y").Node("LRN", "x", "y",
+            OnnxGraph.Int("size", 2),
+            OnnxGraph.Float("alpha", 2), OnnxGraph.Float("beta", 1));
+        float[] y = graph.ToModule().Forward(Tensor.From([1f, 2, 3], [1, 3, 1, 1])).ToArray<float>();
+        Assert.Equal([1 / 6f, 2 / 14f, 3 / 10f], y.Select(static value => MathF.Round(value, 5)).ToArray(),
+            static (a, b) => Math.Abs(a - b) < 1e-4);
+    }
+
+    [Fact]
+    public void A_remainder_of_floating_point_numbers_has_the_sign_of_the_dividend() => Assert.Equal(
+        [-2f, 1, 0.5f], Floats(Row().Weight("b", [3], 3, -3, 1).Node("Mod", ["x", "b"], ["y"], OnnxGraph.Int("fmod",
+            1)),
+            -5, 4, 2.5f));
+
+    [Fact]
     public void A_bias_is_added_to_a_product_with_a_vector()
     {
-        OnnxGraph graph = new OnnxGraph().Input("x", 2).Output("y").Weight("w", [2, 2], 1, 2, 3, 4).Weight("b", [2], 10, 20)
+        OnnxGraph graph = new OnnxGraph().Input("x", 2).Output("y").Weight("w", [2, 2], 1, 2, 3, 4).Weight("b", [2],
+            10, 20)
             .Node("MatMul", ["x", "w"], ["m"]).Node("Add", ["m", "b"], ["y"]);
         Assert.Equal([14f, 26], Floats(graph, 1, 1));
     }

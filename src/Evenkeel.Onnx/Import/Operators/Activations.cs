@@ -10,7 +10,8 @@ internal static class Activations
         all["Relu"] = static node =>
         {
             node.Ignore("consumed_inputs");
-            return new Operation(static x => [x[0].IsFloat ? x[0].With(x.Float(0).ReLU()) : Max(x[0], 0)], IsReLU: true);
+            return new Operation(static x => [x[0].IsFloat ? x[0].With(x.Float(0).ReLU()) : Max(x[0], 0)],
+                IsReLU: true);
         };
         all["Sigmoid"] = Unary(static x => x.Sigmoid());
         all["Tanh"] = Unary(static x => x.Tanh());

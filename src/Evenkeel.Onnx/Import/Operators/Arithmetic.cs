@@ -14,16 +14,7 @@ internal static class Arithmetic
         all["Pow"] = static _ => (Kernel)Pow;
         all["Mod"] = static node =>
         {
-            if (node.Int("fmod", 0) != 0)
-            {
-                return (Kernel)(static x => [Integers(x[0], x[1], static (a, b) => b switch
-                {
-                    0 => throw Zero(),
-                    -1 => 0,
-                    _ => a % b,
-                }, x.Pass)]);
-            }
-
+            if (node.Int("fmod", 0) != 0) return (Kernel)Remainder;
             return (Kernel)(static x => [Integers(x[0], x[1], Modulo, x.Pass)]);
         };
         all["Sum"] = Many(static (a, b) => a + b, static (a, b) => a + b);
@@ -109,6 +100,25 @@ internal static class Arithmetic
         _ => a / b,
     };
 
+    /// <summary>The remainder with the sign of the dividend, as in C; without a gradient.</summary>
+    private static Value[] Remainder(Operands x)
+    {
+        if (!x[0].IsFloat)
+        {
+            return [Integers(x[0], x[1], static (a, b) => b switch
+            {
+                0 => throw Zero(),
+                -1 => 0,
+                _ => a % b,
+            }, x.Pass)];
+        }
+
+        Shape shape = x.Pass.Broadcast(x[0].Shape, x[1].Shape);
+        double[] left = Logic.Spread(x[0], shape), right = Logic.Spread(x[1], shape);
+        for (int i = 0; i < left.Length; i++) left[i] %= right[i];
+        return [x[0].With(Tensor.From(left, shape).To(x[0].Tensor.DType))];
+    }
+
     /// <summary>The remainder with the sign of the divisor.</summary>
     private static long Modulo(long a, long b)
     {
@@ -184,7 +194,8 @@ internal static class Arithmetic
         if (x[0].IsFloat)
         {
             // A single constant exponent has a simpler gradient.
-            if (exponent.Tensor.Count == 1 && !exponent.Tensor.RequiresGradient && exponent.Shape.Rank <= x[0].Shape.Rank)
+            if (exponent.Tensor.Count == 1 && !exponent.Tensor.RequiresGradient
+                && exponent.Shape.Rank <= x[0].Shape.Rank)
                 return [x[0].With(x.Float(0).Pow(exponent.ToScalar()))];
             Tensor powers = exponent.IsFloat ? exponent.Tensor : exponent.Tensor.To(x[0].Tensor.DType);
             if (powers.DType != x[0].Tensor.DType) powers = powers.To(x[0].Tensor.DType);

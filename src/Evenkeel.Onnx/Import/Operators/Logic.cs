@@ -25,7 +25,8 @@ internal static class Logic
         {
             Value a = x[0], b = x[1];
             if (!a.IsFloat)
-                return [new Value(Arithmetic.Combined(a, b, (p, q) => integers(p, q) ? 1 : 0, x.Pass), TensorType.Bool)];
+                return [new Value(Arithmetic.Combined(a, b, (p, q) => integers(p, q) ? 1 : 0, x.Pass),
+                    TensorType.Bool)];
             Shape shape = x.Pass.Broadcast(a.Shape, b.Shape);
             double[] left = Spread(a, shape), right = Spread(b, shape);
             long[] result = new long[left.Length];
@@ -34,7 +35,7 @@ internal static class Logic
         });
 
     /// <summary>The values of an operand, repeated to a shape.</summary>
-    private static double[] Spread(Value value, Shape shape) =>
+    public static double[] Spread(Value value, Shape shape) =>
         (value.Tensor.Detach().To(DType.Float64) + Tensor.Zeros(shape, DType.Float64)).ToArray<double>();
 
     private static Factory Joined(Func<long, long, long> function) => _ =>

@@ -1,4 +1,5 @@
 using Evenkeel.Nn;
+using Evenkeel.Onnx.Format;
 
 namespace Evenkeel.Onnx.Import.Operators;
 
@@ -214,10 +215,23 @@ internal static class Norms
     {
         int size = Window.Ints([node.Int("size", 0)])[0];
         double alpha = node.Float("alpha", 1e-4), beta = node.Float("beta", 0.75), bias = node.Float("bias", 1);
-        // With an even size ONNX takes one channel more after the middle, PyTorch one more before it.
-        if (size < 1 || size % 2 == 0) throw new Refusal($"its size is {size}, and an odd one is computed here");
+        if (size < 1) throw new Refusal("size is missing");
+        // With an even size ONNX takes one channel more after the middle, the layer one more before it.
+        if (size % 2 == 0)
+        {
+            return Activations.Kernel(x => Reversed(Reversed(x).LocalResponseNorm(size, alpha, beta, bias)));
+        }
+
         if (node.Layers is null) return Activations.Kernel(x => x.LocalResponseNorm(size, alpha, beta, bias));
-        return Operation.Of(node.Layers.Add(LayerNames.PathOf(node, []), new LocalResponseNorm(size, alpha, beta, bias)));
+        var layer = new LocalResponseNorm(size, alpha, beta, bias);
+        return Operation.Of(node.Layers.Add(LayerNames.PathOf(node, []), layer));
+    }
+
+    /// <summary>The channels from last to first.</summary>
+    private static Tensor Reversed(Tensor x)
+    {
+        int[] places = [.. Enumerable.Range(0, x.Shape[1]).Select(i => x.Shape[1] - 1 - i)];
+        return Shapes.Selected(new Value(x, TensorType.Of(x.DType)), 1, places).Tensor;
     }
 
     private static Operation MeanVariance(Node node)

@@ -9,7 +9,8 @@ internal static class Pads
     public static Operation Pad(Node node)
     {
         string mode = node.Text("mode", "constant");
-        if (mode is not ("constant" or "reflect" or "edge" or "wrap")) throw new Refusal($"the mode {mode} is not known");
+        if (mode is not ("constant" or "reflect" or "edge" or "wrap"))
+            throw new Refusal($"the mode {mode} is not known");
         double number = node.Float("value", 0);
         long[]? fixedPads = node.Ints("pads");
         return (Kernel)(x =>

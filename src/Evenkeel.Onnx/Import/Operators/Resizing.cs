@@ -21,7 +21,8 @@ internal static class Resizing
         return (Kernel)(x =>
         {
             float[] factors = scales ?? Floats(x[1]);
-            return [Scaled(x[0], [.. factors.Select(static f => (double)f)], sizes: null, mode, "asymmetric", "floor", x.Pass)];
+            return [Scaled(x[0], [.. factors.Select(static f => (double)f)], sizes: null, mode, "asymmetric", "floor",
+                x.Pass)];
         });
     }
 

@@ -428,7 +428,8 @@ internal static class Shapes
         if (repeats.Length != x.Shape.Rank || repeats.Any(static n => n is < 0 or > int.MaxValue))
             throw new InvalidDataException($"the repeats [{string.Join(", ", repeats)}] do not fit {x.Shape}");
         Shape shape = pass.Fitting([.. repeats.Select((n, i) => n * x.Shape[i])]);
-        if (shape.Count == 0) return x.With(x.IsFloat ? Tensor.Zeros(shape, x.Tensor.DType) : Tensor.From<long>([], shape));
+        if (shape.Count == 0)
+            return x.With(x.IsFloat ? Tensor.Zeros(shape, x.Tensor.DType) : Tensor.From<long>([], shape));
         for (int axis = 0; axis < repeats.Length; axis++)
         {
             if (repeats[axis] == 1) continue;
