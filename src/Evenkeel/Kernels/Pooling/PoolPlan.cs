@@ -90,7 +90,7 @@ internal unsafe struct PoolPlan
     }
 
     /// <summary>Fills the bounds of the lists and returns the largest distance, both ends counted.</summary>
-    private static int Bounds(in PoolLists lists, int* from, int* to)
+    public static int Bounds(in PoolLists lists, int* from, int* to)
     {
         int last = -1, first = int.MaxValue, largest = 1;
         for (int i = 0; i < lists.Count; i++)
@@ -129,7 +129,11 @@ internal unsafe struct PoolPlan
     private static bool Fits(in PoolAxis axis) => PoolLists.ItemsOf(axis) <= PoolLists.Most
         && Math.Max(axis.Input, axis.Output) <= PoolLists.Most;
 
-    private static PoolLists List(in PoolAxis axis, bool isBackward, ref int* numbers)
+    /// <summary>The sources of each target along a dimension.</summary>
+    /// <param name="axis">The windows.</param>
+    /// <param name="isBackward">Whether inputs read the windows that cover them.</param>
+    /// <param name="numbers">Memory for the list; it is moved on.</param>
+    public static PoolLists List(in PoolAxis axis, bool isBackward, ref int* numbers)
     {
         int* ends = numbers, items = numbers + PoolLists.Most + 2;
         numbers = items + PoolLists.Most;
