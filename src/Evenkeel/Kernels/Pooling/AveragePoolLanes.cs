@@ -75,7 +75,7 @@ internal static unsafe class AveragePoolLanes
                 int count = lists.Length(column);
                 Vector512<double> low = default, high = default;
                 for (int i = 0; i < count; i++)
-                    Widen.Add(Vector512.Load(source + (places[i] * Lanes)), ref low, ref high);
+                    Widen.Add(source + (places[i] * Lanes), ref low, ref high);
                 low.Store(sums);
                 high.Store(sums + Half);
             }
@@ -98,8 +98,8 @@ internal static unsafe class AveragePoolLanes
                     high += Vector512.Load(sums + Half);
                 }
 
-                var size = Vector512.Create(Sizes.Columns[column] * factor);
-                Widen.Narrow(low / size, high / size).Store(target);
+                var inverse = Vector512.Create(1 / (Sizes.Columns[column] * factor));
+                Widen.Narrow(low * inverse, high * inverse).Store(target);
             }
         }
     }

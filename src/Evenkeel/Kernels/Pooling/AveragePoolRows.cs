@@ -210,8 +210,12 @@ internal static unsafe class AveragePoolRows
                 high += Vector512.Load(rows[i] + upper);
             }
 
+            // One division for each window of a volume, whatever the number of volumes: the lanes of the other walk
+            // share it.
+            Vector512<double> one = Vector512.Create(1.0);
             Vector512<float> mean = Widen.Narrow(
-                low / (Vector512.Load(sizes + lane) * scale), high / (Vector512.Load(sizes + upper) * scale));
+                low * (one / (Vector512.Load(sizes + lane) * scale)),
+                high * (one / (Vector512.Load(sizes + upper) * scale)));
             if (isFull) mean.Store(y + lane);
             else Simd.StorePartial(y, mean, lanes);
         }

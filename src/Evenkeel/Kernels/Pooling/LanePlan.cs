@@ -7,7 +7,7 @@ namespace Evenkeel.Kernels;
 internal unsafe struct LanePlan
 {
     /// <summary>Places of a band: enough rows to be worth a transposition, few enough to stay in the cache.</summary>
-    private const int BandPlaces = 256;
+    private const int BandPlaces = 128;
 
     /// <summary>Largest memory on the stack of a chunk, in bytes.</summary>
     private const int MostScratch = 3 << 16;

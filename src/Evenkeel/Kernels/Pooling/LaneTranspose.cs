@@ -22,24 +22,24 @@ internal static unsafe class LaneTranspose
     /// <param name="lanes">Number of volumes. The lanes behind them get the values of the last one.</param>
     /// <param name="count">Number of places.</param>
     /// <param name="packs">Receives the packs.</param>
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Load(float* volumes, nint stride, int lanes, int count, float* packs)
     {
         Debug.Assert(lanes is >= 1 and <= Lanes && count >= 0);
-        for (int lane = 0; lane < Lanes; lane += Quarter, packs += Quarter)
+        float** all = stackalloc float*[Lanes];
+        for (int lane = 0; lane < Lanes; lane++) all[lane] = volumes + (stride * Math.Min(lane, lanes - 1));
+        int i = 0;
+        if (Avx512F.IsSupported)
         {
-            float* v0 = volumes + (stride * Math.Min(lane, lanes - 1));
-            float* v1 = volumes + (stride * Math.Min(lane + 1, lanes - 1));
-            float* v2 = volumes + (stride * Math.Min(lane + 2, lanes - 1));
-            float* v3 = volumes + (stride * Math.Min(lane + 3, lanes - 1));
-            int i = 0;
-            if (Avx512F.IsSupported)
+            for (; i <= count - Lanes; i += Lanes)
             {
-                for (; i <= count - Lanes; i += Lanes)
+                float* to = packs + (i * Lanes);
+                for (int lane = 0; lane < Lanes; lane += Quarter, to += Quarter)
                 {
-                    float* to = packs + (i * Lanes);
-                    Transpose(Vector512.Load(v0 + i), Vector512.Load(v1 + i), Vector512.Load(v2 + i),
-                        Vector512.Load(v3 + i), out Vector512<float> p0, out Vector512<float> p1,
+                    float** v = all + lane;
+                    Transpose(Vector512.Load(v[0] + i), Vector512.Load(v[1] + i), Vector512.Load(v[2] + i),
+                        Vector512.Load(v[3] + i), out Vector512<float> p0, out Vector512<float> p1,
                         out Vector512<float> p2, out Vector512<float> p3);
                     StoreQuarters(p0, to);
                     StoreQuarters(p1, to + Lanes);
@@ -47,14 +47,18 @@ internal static unsafe class LaneTranspose
                     StoreQuarters(p3, to + (3 * Lanes));
                 }
             }
+        }
 
-            if (Sse.IsSupported)
+        if (Sse.IsSupported)
+        {
+            for (; i <= count - Quarter; i += Quarter)
             {
-                for (; i <= count - Quarter; i += Quarter)
+                float* to = packs + (i * Lanes);
+                for (int lane = 0; lane < Lanes; lane += Quarter, to += Quarter)
                 {
-                    float* to = packs + (i * Lanes);
-                    Transpose(Vector128.Load(v0 + i), Vector128.Load(v1 + i), Vector128.Load(v2 + i),
-                        Vector128.Load(v3 + i), out Vector128<float> p0, out Vector128<float> p1,
+                    float** v = all + lane;
+                    Transpose(Vector128.Load(v[0] + i), Vector128.Load(v[1] + i), Vector128.Load(v[2] + i),
+                        Vector128.Load(v[3] + i), out Vector128<float> p0, out Vector128<float> p1,
                         out Vector128<float> p2, out Vector128<float> p3);
                     p0.Store(to);
                     p1.Store(to + Lanes);
@@ -62,15 +66,11 @@ internal static unsafe class LaneTranspose
                     p3.Store(to + (3 * Lanes));
                 }
             }
+        }
 
-            for (; i < count; i++)
-            {
-                int* to = (int*)packs + (i * Lanes);
-                to[0] = ((int*)v0)[i];
-                to[1] = ((int*)v1)[i];
-                to[2] = ((int*)v2)[i];
-                to[3] = ((int*)v3)[i];
-            }
+        for (; i < count; i++)
+        {
+            for (int lane = 0; lane < Lanes; lane++) ((int*)packs)[(i * Lanes) + lane] = ((int*)all[lane])[i];
         }
     }
 
@@ -84,56 +84,49 @@ internal static unsafe class LaneTranspose
     public static void Store(float* packs, int count, float* volumes, nint stride, int lanes)
     {
         Debug.Assert(lanes is >= 1 and <= Lanes && count >= 0);
-        int lane = 0;
-        for (; lane <= lanes - Quarter; lane += Quarter, packs += Quarter)
+        int i = 0, quads = lanes & -Quarter;
+        if (Avx512F.IsSupported)
         {
-            float* v0 = volumes + (stride * lane);
-            float* v1 = v0 + stride, v2 = v1 + stride, v3 = v2 + stride;
-            int i = 0;
-            if (Avx512F.IsSupported)
+            for (; i <= count - Lanes; i += Lanes)
             {
-                for (; i <= count - Lanes; i += Lanes)
+                float* from = packs + (i * Lanes), v = volumes + i;
+                for (int lane = 0; lane < quads; lane += Quarter, from += Quarter, v += Quarter * stride)
                 {
-                    float* from = packs + (i * Lanes);
                     Transpose(LoadQuarters(from), LoadQuarters(from + Lanes), LoadQuarters(from + (2 * Lanes)),
                         LoadQuarters(from + (3 * Lanes)), out Vector512<float> p0, out Vector512<float> p1,
                         out Vector512<float> p2, out Vector512<float> p3);
-                    p0.Store(v0 + i);
-                    p1.Store(v1 + i);
-                    p2.Store(v2 + i);
-                    p3.Store(v3 + i);
+                    p0.Store(v);
+                    p1.Store(v + stride);
+                    p2.Store(v + (2 * stride));
+                    p3.Store(v + (3 * stride));
                 }
-            }
-
-            if (Sse.IsSupported)
-            {
-                for (; i <= count - Quarter; i += Quarter)
-                {
-                    float* from = packs + (i * Lanes);
-                    Transpose(Vector128.Load(from), Vector128.Load(from + Lanes), Vector128.Load(from + (2 * Lanes)),
-                        Vector128.Load(from + (3 * Lanes)), out Vector128<float> p0, out Vector128<float> p1,
-                        out Vector128<float> p2, out Vector128<float> p3);
-                    p0.Store(v0 + i);
-                    p1.Store(v1 + i);
-                    p2.Store(v2 + i);
-                    p3.Store(v3 + i);
-                }
-            }
-
-            for (; i < count; i++)
-            {
-                int* from = (int*)packs + (i * Lanes);
-                ((int*)v0)[i] = from[0];
-                ((int*)v1)[i] = from[1];
-                ((int*)v2)[i] = from[2];
-                ((int*)v3)[i] = from[3];
             }
         }
 
-        for (; lane < lanes; lane++, packs++)
+        if (Sse.IsSupported)
+        {
+            for (; i <= count - Quarter; i += Quarter)
+            {
+                float* from = packs + (i * Lanes), v = volumes + i;
+                for (int lane = 0; lane < quads; lane += Quarter, from += Quarter, v += Quarter * stride)
+                {
+                    Transpose(Vector128.Load(from), Vector128.Load(from + Lanes), Vector128.Load(from + (2 * Lanes)),
+                        Vector128.Load(from + (3 * Lanes)), out Vector128<float> p0, out Vector128<float> p1,
+                        out Vector128<float> p2, out Vector128<float> p3);
+                    p0.Store(v);
+                    p1.Store(v + stride);
+                    p2.Store(v + (2 * stride));
+                    p3.Store(v + (3 * stride));
+                }
+            }
+        }
+
+        // What is left: the last places of the quads, and all places of the last volumes.
+        for (int lane = 0; lane < lanes; lane++)
         {
             int* volume = (int*)(volumes + (stride * lane));
-            for (int i = 0; i < count; i++) volume[i] = ((int*)packs)[i * Lanes];
+            for (int place = lane < quads ? i : 0; place < count; place++)
+                volume[place] = ((int*)packs)[(place * Lanes) + lane];
         }
     }
 

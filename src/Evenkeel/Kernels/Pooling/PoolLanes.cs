@@ -108,7 +108,8 @@ internal unsafe struct PoolLanes<TRule> : IJob where TRule : struct, ILaneRule
                         }
 
                         int place = (d * bandLength) + ((h - bandFrom[d]) * width * Lanes);
-                        Rule.Take(Plan, bands + place, second + place, sourceSlice, h, slot + (h % Plan.Ring * rowLength));
+                        Rule.Take(
+                            Plan, bands + place, second + place, sourceSlice, h, slot + (h % Plan.Ring * rowLength));
                     }
 
                     next[d] = Math.Max(next[d], last + 1);
