@@ -115,21 +115,39 @@ internal static unsafe class AveragePoolLanes
             double factor = Sizes.Of(slice, row);
             for (int column = 0; column < plan.SourceWidth; column++, source += Lanes, to += Lanes)
                 (Vector512.Load(source) / Vector512.Create((float)(Sizes.Columns[column] * factor))).Store(to);
+            default(Vector512<float>).Store(to);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Make(
             in LanePlan plan, float** rows, int count, int slice, int row, float* target, float* second)
         {
-            PoolLists lists = plan.Columns;
-            for (int column = 0; column < lists.Count; column++, target += Lanes)
+            int* cells = plan.Cells;
+            int depth = plan.Depth, columns = plan.Columns.Count;
+            for (int column = 0; column < columns; column++, cells += depth, target += Lanes)
             {
-                int* windows = lists.Begin(column);
-                int length = lists.Length(column);
                 Vector512<float> sum = default;
-                for (int i = 0; i < count; i++)
+                if (depth == 2)
                 {
-                    for (int w = 0; w < length; w++) sum += Vector512.Load(rows[i] + (windows[w] * Lanes));
+                    int left = cells[0], right = cells[1];
+                    for (int i = 0; i < count; i++)
+                        sum = sum + Vector512.Load(rows[i] + left) + Vector512.Load(rows[i] + right);
+                }
+                else if (depth == 3)
+                {
+                    int left = cells[0], middle = cells[1], right = cells[2];
+                    for (int i = 0; i < count; i++)
+                    {
+                        sum = sum + Vector512.Load(rows[i] + left) + Vector512.Load(rows[i] + middle)
+                            + Vector512.Load(rows[i] + right);
+                    }
+                }
+                else
+                {
+                    for (int i = 0; i < count; i++)
+                    {
+                        for (int w = 0; w < depth; w++) sum += Vector512.Load(rows[i] + cells[w]);
+                    }
                 }
 
                 sum.Store(target);

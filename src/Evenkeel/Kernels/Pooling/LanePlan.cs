@@ -27,6 +27,15 @@ internal unsafe struct LanePlan
     /// <summary>The rows of sources that a row of targets and its neighbours read, as in a pool plan.</summary>
     public int* From, To;
 
+    /// <summary>
+    /// Backward: for each column of targets the cells that it reads in a row in scratch memory, as offsets in floats.
+    /// Each column has <see cref="Depth"/> of them. What is missing is the cell behind the row, which changes no sum.
+    /// </summary>
+    public int* Cells;
+
+    /// <summary>Cells that a column of targets reads.</summary>
+    public int Depth;
+
     /// <summary>Rows of each slice in scratch memory.</summary>
     public int Ring;
 
@@ -66,7 +75,7 @@ internal unsafe struct LanePlan
 
     /// <summary>True if there are volumes for two groups, and the windows are small enough for a plan.</summary>
     public static bool Fits(in PoolShape shape) =>
-        shape.Count >= 2 * LaneTranspose.Lanes && shape.OutputSize > 0 && shape.InputSize > 0 && PoolPlan.Fits(shape);
+        shape.Count >= 2 * LaneTranspose.Lanes && PoolPlan.Fits(shape);
 
     /// <summary>A plan, unless it would need too much memory.</summary>
     /// <param name="shape">The sizes and the windows.</param>
@@ -92,11 +101,24 @@ internal unsafe struct LanePlan
         plan.SourceBand = Math.Clamp(BandPlaces / plan.SourceWidth, 1, plan.SourceHeight);
         int targetRows = plan.Slices.Count * plan.Rows.Count;
         plan.TargetBand = Math.Clamp(BandPlaces / plan.Columns.Count, 1, targetRows);
-        plan.RowBytes = (isBackward ? plan.SourceWidth : plan.Columns.Count) * cell;
+        plan.RowBytes = (isBackward ? plan.SourceWidth + 1 : plan.Columns.Count) * cell;
         plan.GroupsPerChunk = Math.Max(
             1, ChunkElements / (LaneTranspose.Lanes * Math.Max(plan.SourceSize, plan.TargetSize)));
         long scratch = ((long)plan.Slices.Longest * plan.Ring * plan.RowBytes)
             + (arrays * (((long)plan.Slices.Longest * plan.SourceBytes) + plan.TargetBytes));
-        return (isBackward || plan.Columns.Shortest > 0) && scratch <= MostScratch;
+        plan.Cells = plan.To + PoolLists.Most;
+        plan.Depth = plan.Columns.Longest;
+        if (scratch > MostScratch || plan.Columns.Count * plan.Depth > 2 * PoolLists.Most) return false;
+        if (!isBackward) return plan.Columns.Shortest > 0;
+        for (int column = 0, at = 0; column < plan.Columns.Count; column++)
+        {
+            for (int i = 0; i < plan.Depth; i++, at++)
+            {
+                int window = i < plan.Columns.Length(column) ? plan.Columns.At(column, i) : plan.SourceWidth;
+                plan.Cells[at] = window * (cell / sizeof(float));
+            }
+        }
+
+        return true;
     }
 }

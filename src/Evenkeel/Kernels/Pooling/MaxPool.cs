@@ -47,8 +47,10 @@ internal static unsafe class MaxPool
         Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.AreApart(
             dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
-        if (typeof(T) == typeof(float) && MaxPoolLanes.TryBackward((float*)dy, winners, (float*)dx, shape)) return;
-        Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
+        if (typeof(T) == typeof(float) && WholePool.Fits(shape))
+            WholePool.MaxBackward((float*)dy, winners, (float*)dx, shape);
+        else if (typeof(T) != typeof(float) || !MaxPoolLanes.TryBackward((float*)dy, winners, (float*)dx, shape))
+            Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
     }
 
     /// <summary>dx for quads that cover the shape. The winners are searched again in x.</summary>

@@ -132,32 +132,50 @@ internal static unsafe class MaxPoolLanes
                 Vector512.Load(source + at).Store(to);
                 Vector512.Load(second + at).Store(to + Lanes);
             }
+
+            // No place is -1, so the cell behind the row goes to none.
+            Vector512.Create(-1).Store((int*)to + Lanes);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Make(
             in LanePlan plan, float** rows, int count, int slice, int row, float* target, float* second)
         {
-            PoolLists lists = plan.Columns;
-            int place = ((slice * Height) + row) * lists.Count;
-            for (int column = 0; column < lists.Count; column++, place++, target += Lanes)
+            int* cells = plan.Cells;
+            int depth = plan.Depth, columns = plan.Columns.Count, place = ((slice * Height) + row) * columns;
+            for (int column = 0; column < columns; column++, place++, cells += depth, target += Lanes)
             {
-                int* windows = lists.Begin(column);
-                int length = lists.Length(column);
                 Vector512<int> here = Vector512.Create(place);
                 Vector512<float> sum = default;
-                for (int i = 0; i < count; i++)
+                if (depth == 2)
                 {
-                    for (int w = 0; w < length; w++)
+                    int left = cells[0], right = cells[1];
+                    for (int i = 0; i < count; i++) sum = sum + Won(rows[i] + left, here) + Won(rows[i] + right, here);
+                }
+                else if (depth == 3)
+                {
+                    int left = cells[0], middle = cells[1], right = cells[2];
+                    for (int i = 0; i < count; i++)
                     {
-                        float* cell = rows[i] + (windows[w] * Cell);
-                        sum += Vector512.Load(cell)
-                            & Vector512.Equals(Vector512.Load((int*)cell + Lanes), here).AsSingle();
+                        sum = sum + Won(rows[i] + left, here) + Won(rows[i] + middle, here)
+                            + Won(rows[i] + right, here);
+                    }
+                }
+                else
+                {
+                    for (int i = 0; i < count; i++)
+                    {
+                        for (int w = 0; w < depth; w++) sum += Won(rows[i] + cells[w], here);
                     }
                 }
 
                 sum.Store(target);
             }
         }
+
+        /// <summary>dy of the volumes in which the window of a cell was won by a place, else 0.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<float> Won(float* cell, Vector512<int> place) =>
+            Vector512.Load(cell) & Vector512.Equals(Vector512.Load((int*)cell + Lanes), place).AsSingle();
     }
 }

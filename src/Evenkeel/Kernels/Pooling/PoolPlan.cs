@@ -42,8 +42,9 @@ internal unsafe struct PoolPlan
     /// <summary>Rows that one row of results reads at most.</summary>
     public readonly int MostReads => Slices.Longest * Rows.Longest;
 
-    /// <summary>True if the windows are small enough for a plan.</summary>
-    public static bool Fits(in PoolShape shape) => Fits(shape.Slices) && Fits(shape.Rows) && Fits(shape.Columns);
+    /// <summary>True if there are inputs and results, and the windows are small enough for a plan.</summary>
+    public static bool Fits(in PoolShape shape) => shape.InputSize > 0 && shape.OutputSize > 0
+        && Fits(shape.Slices) && Fits(shape.Rows) && Fits(shape.Columns);
 
     /// <summary>Numbers of the lists of a plan.</summary>
     public const int Numbers = (3 * ((2 * PoolLists.Most) + 2)) + (4 * (PoolLists.Most + PoolTap.Lanes));
