@@ -10,7 +10,11 @@ namespace Evenkeel.Tests.Kernels;
 /// </summary>
 public sealed unsafe class PoolKernelTests
 {
-    private const int Planes = 2;
+    /// <summary>Few volumes, which are pooled row by row.</summary>
+    private const int Few = 2;
+
+    /// <summary>Two groups of sixteen volumes, which are pooled a lane each, and three more.</summary>
+    private const int Many = 35;
 
     /// <summary>Kernel, stride, padding.</summary>
     public static TheoryData<int, int, int> Windows => new()
@@ -48,10 +52,41 @@ public sealed unsafe class PoolKernelTests
     {
         for (int columns = 1; columns <= KernelSweep.Longest; columns++)
         {
-            var planes = new PoolShape(
-                Planes, PoolAxis.Single, PoolAxis.Adaptive(3, 2), PoolAxis.Adaptive(columns, (columns + 4) / 3));
+            var planes = new PoolShape(columns % 3 == 1 ? Many : Few, PoolAxis.Single, PoolAxis.Adaptive(3, 2),
+                PoolAxis.Adaptive(columns, (columns + 4) / 3));
             Means<float>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
             Means<double>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
+        }
+    }
+
+    /// <summary>One window over the whole volume, of fewer values than a pack and of more.</summary>
+    [Theory]
+    [InlineData(Few)]
+    [InlineData(Many)]
+    public void A_window_over_the_whole_volume_is_a_plain_loop(int count)
+    {
+        for (int columns = 1; columns <= KernelSweep.Longest; columns++)
+        {
+            PoolAxis slices = columns % 5 == 3 ? PoolAxis.Adaptive(2, 1) : PoolAxis.Single;
+            var volumes = new PoolShape(
+                count, slices, PoolAxis.Adaptive(1 + (columns % 3), 1), PoolAxis.Adaptive(columns, 1));
+            Maxima<float>(volumes, (Fence)(columns % 2));
+            Maxima<float>(volumes, (Fence)(columns % 2), nanEvery: int.MaxValue);
+            Means<float>(volumes, (Fence)(columns % 2), includePadding: false, divisor: 0);
+            if (columns > 40) continue;
+            Maxima<double>(volumes, (Fence)(columns % 2));
+            Means<double>(volumes, (Fence)(columns % 2), includePadding: false, divisor: 0);
+        }
+    }
+
+    [Fact]
+    public void Adaptive_maxima_are_those_of_a_plain_loop()
+    {
+        for (int columns = 1; columns <= 70; columns++)
+        {
+            Maxima<float>(
+                new PoolShape(columns % 3 == 1 ? Few : Many, PoolAxis.Single, PoolAxis.Adaptive(5, 3),
+                    PoolAxis.Adaptive(columns, (columns + 4) / 3)), (Fence)(columns % 2));
         }
     }
 
@@ -67,8 +102,10 @@ public sealed unsafe class PoolKernelTests
             // Rows even and odd, and each end fenced, in all pairs.
             PoolAxis slices = columns % 5 == 3 ? Axis(3, pad) : PoolAxis.Single;
             int after = columns % 7 == 4 ? pad + reach : pad;
-            var planes = new PoolShape(Planes, slices, Axis(2 + (columns / 2 % 4), pad), Axis(columns, after));
+            var planes = new PoolShape(Few, slices, Axis(2 + (columns / 2 % 4), pad), Axis(columns, after));
             check(planes, (Fence)(columns / 8 % 2));
+            if (columns < 40 || columns % 16 == 3)
+                check(planes with { Count = Many }, (Fence)(1 - (columns / 8 % 2)));
             if (columns < 40) check(planes, (Fence)(1 - (columns / 8 % 2)));
         }
 
@@ -77,11 +114,15 @@ public sealed unsafe class PoolKernelTests
             after, dilation);
     }
 
-    private static void Maxima<T>(PoolShape planes, Fence fence) where T : unmanaged, IFloatingPointIeee754<T>
+    private static void Maxima<T>(PoolShape planes, Fence fence) where T : unmanaged, IFloatingPointIeee754<T> =>
+        Maxima<T>(planes, fence, nanEvery: 31);
+
+    private static void Maxima<T>(PoolShape planes, Fence fence, int nanEvery)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         string name = planes.ToString();
         int[][] windows = Inputs(planes);
-        int inputs = Planes * planes.InputSize, outputs = Planes * planes.OutputSize;
+        int inputs = planes.Count * planes.InputSize, outputs = planes.Count * planes.OutputSize;
         GuardedBuffer<T> x = new(inputs, 1, fence), y = new(outputs, 2, fence), dy = new(outputs, 3, fence),
             dx = new(inputs, 4, fence);
         GuardedBuffer<float> winners = new(outputs, 5, fence);
@@ -90,7 +131,7 @@ public sealed unsafe class PoolKernelTests
         for (int i = 0; i < inputs; i++)
         {
             if (i % 3 == 1) x.Values[i] = T.One;
-            if (i % 31 is 5 or 6) x.Values[i] = T.NaN;
+            if (i % nanEvery is 5 or 6 && nanEvery < inputs) x.Values[i] = T.NaN;
         }
 
         int[] expectedWinners = new int[outputs];
@@ -143,7 +184,7 @@ public sealed unsafe class PoolKernelTests
     {
         string name = planes.ToString();
         int[][] windows = Inputs(planes);
-        int inputs = Planes * planes.InputSize, outputs = Planes * planes.OutputSize;
+        int inputs = planes.Count * planes.InputSize, outputs = planes.Count * planes.OutputSize;
         GuardedBuffer<T> x = new(inputs, 1, fence), y = new(outputs, 2, fence), dy = new(outputs, 3, fence),
             dx = new(inputs, 4, fence);
         AveragePool.Forward(x.Pointer, y.Pointer, planes, new(includePadding, divisor));

@@ -33,7 +33,9 @@ internal static unsafe class AveragePool
         if (shape.IsQuads && divisor.Number == 0) Quads.Forward<T, Rule>(x, y, shape);
         else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.Mean((float*)x, (float*)y, shape, divisor);
-        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryForward((float*)x, (float*)y, shape, divisor))
+        else if (typeof(T) != typeof(float)
+            || (!AveragePoolLanes.TryForward((float*)x, (float*)y, shape, divisor)
+                && !AveragePoolRows.TryForward((float*)x, (float*)y, shape, divisor)))
         {
             Workers.Run(shape.Chunks, new ForwardJob<T>
             {
@@ -59,7 +61,9 @@ internal static unsafe class AveragePool
         if (shape.IsQuadsExactly && divisor.Number == 0) Quads.Backward<T, Rule>(dy, dx, dx, shape);
         else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.MeanBackward((float*)dy, (float*)dx, shape, divisor);
-        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryBackward((float*)dy, (float*)dx, shape, divisor))
+        else if (typeof(T) != typeof(float)
+            || (!AveragePoolLanes.TryBackward((float*)dy, (float*)dx, shape, divisor)
+                && !AveragePoolRows.TryBackward((float*)dy, (float*)dx, shape, divisor)))
         {
             Workers.Run(shape.Chunks, new BackwardJob<T>
             {

@@ -23,8 +23,8 @@ internal static unsafe class AveragePoolRows
         var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: false, sizeof(double), numbers, taps, out PoolPlan plan))
             return false;
-        double* numbers64 = stackalloc double[Sizes.Most];
-        var sizes = Sizes.Create(shape, divisor, numbers64);
+        double* numbers64 = stackalloc double[WindowSizes.Most];
+        var sizes = WindowSizes.Create(shape, divisor, numbers64);
         float* end = x + ((long)shape.Count * shape.InputSize);
         Workers.Run(
             shape.Chunks, new ForwardJob { X = x, End = end, Y = y, Divisors = sizes, Plan = plan });
@@ -45,50 +45,17 @@ internal static unsafe class AveragePoolRows
         var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: true, sizeof(float), numbers, taps, out PoolPlan plan))
             return false;
-        double* numbers64 = stackalloc double[Sizes.Most];
-        var sizes = Sizes.Create(shape, divisor, numbers64);
+        double* numbers64 = stackalloc double[WindowSizes.Most];
+        var sizes = WindowSizes.Create(shape, divisor, numbers64);
         float* end = dy + ((long)shape.Count * shape.OutputSize);
         Workers.Run(shape.Chunks, new BackwardJob { Dy = dy, End = end, Dx = dx, Divisors = sizes, Plan = plan });
         return true;
     }
 
-    /// <summary>What each window counts along the three dimensions; the divisor is the product.</summary>
-    private readonly struct Sizes(double* slices, double* rows, double* columns)
-    {
-        /// <summary>Memory for the numbers.</summary>
-        public const int Most = (3 * PoolLists.Most) + PoolTap.Lanes;
-
-        /// <summary>What each column counts.</summary>
-        public readonly double* Columns = columns;
-
-        public static Sizes Create(in PoolShape shape, AverageDivisor divisor, double* numbers)
-        {
-            double* slices = numbers, rows = slices + shape.Slices.Output, columns = rows + shape.Rows.Output;
-            Fill(shape.Slices, divisor with { Number = divisor.Number == 0 ? 0 : 1 }, slices);
-            Fill(shape.Rows, divisor with { Number = divisor.Number == 0 ? 0 : 1 }, rows);
-            Fill(shape.Columns, divisor, columns);
-            new Span<double>(columns + shape.Columns.Output, PoolTap.Lanes).Fill(1);
-            return new Sizes(slices, rows, columns);
-        }
-
-        /// <summary>What a row of windows counts of slices and rows.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public double Of(int slice, int row) => slices[slice] * rows[row];
-
-        private static void Fill(in PoolAxis axis, AverageDivisor divisor, double* sizes)
-        {
-            for (int o = 0; o < axis.Output; o++)
-            {
-                axis.Window(o, out _, out int count, out int counted);
-                sizes[o] = divisor.Of(count, counted);
-            }
-        }
-    }
-
     private struct ForwardJob : IJob
     {
         public float* X, End, Y;
-        public Sizes Divisors;
+        public WindowSizes Divisors;
         public PoolPlan Plan;
 
         [SkipLocalsInit]
@@ -147,7 +114,7 @@ internal static unsafe class AveragePoolRows
     private struct BackwardJob : IJob
     {
         public float* Dy, End, Dx;
-        public Sizes Divisors;
+        public WindowSizes Divisors;
         public PoolPlan Plan;
 
         [SkipLocalsInit]
@@ -243,8 +210,12 @@ internal static unsafe class AveragePoolRows
                 high += Vector512.Load(rows[i] + upper);
             }
 
+            // One division for each window of a volume, whatever the number of volumes: the lanes of the other walk
+            // share it.
+            Vector512<double> one = Vector512.Create(1.0);
             Vector512<float> mean = Widen.Narrow(
-                low / (Vector512.Load(sizes + lane) * scale), high / (Vector512.Load(sizes + upper) * scale));
+                low * (one / (Vector512.Load(sizes + lane) * scale)),
+                high * (one / (Vector512.Load(sizes + upper) * scale)));
             if (isFull) mean.Store(y + lane);
             else Simd.StorePartial(y, mean, lanes);
         }

@@ -25,8 +25,12 @@ internal static unsafe class MaxPool
         if (shape.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, shape);
         else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.Max((float*)x, (float*)y, winners, shape);
-        else if (typeof(T) != typeof(float) || !MaxPoolRows.TryForward((float*)x, (float*)y, winners, shape))
+        else if (typeof(T) != typeof(float)
+            || (!MaxPoolLanes.TryForward((float*)x, (float*)y, winners, shape)
+                && !MaxPoolRows.TryForward((float*)x, (float*)y, winners, shape)))
+        {
             Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Volumes = shape });
+        }
     }
 
     /// <summary>
@@ -43,7 +47,10 @@ internal static unsafe class MaxPool
         Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.AreApart(
             dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
-        Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
+        if (typeof(T) == typeof(float) && WholePool.Fits(shape))
+            WholePool.MaxBackward((float*)dy, winners, (float*)dx, shape);
+        else if (typeof(T) != typeof(float) || !MaxPoolLanes.TryBackward((float*)dy, winners, (float*)dx, shape))
+            Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
     }
 
     /// <summary>dx for quads that cover the shape. The winners are searched again in x.</summary>

@@ -42,8 +42,9 @@ internal unsafe struct PoolPlan
     /// <summary>Rows that one row of results reads at most.</summary>
     public readonly int MostReads => Slices.Longest * Rows.Longest;
 
-    /// <summary>True if the windows are small enough for a plan.</summary>
-    public static bool Fits(in PoolShape shape) => Fits(shape.Slices) && Fits(shape.Rows) && Fits(shape.Columns);
+    /// <summary>True if there are inputs and results, and the windows are small enough for a plan.</summary>
+    public static bool Fits(in PoolShape shape) => shape.InputSize > 0 && shape.OutputSize > 0
+        && Fits(shape.Slices) && Fits(shape.Rows) && Fits(shape.Columns);
 
     /// <summary>Numbers of the lists of a plan.</summary>
     public const int Numbers = (3 * ((2 * PoolLists.Most) + 2)) + (4 * (PoolLists.Most + PoolTap.Lanes));
@@ -90,7 +91,7 @@ internal unsafe struct PoolPlan
     }
 
     /// <summary>Fills the bounds of the lists and returns the largest distance, both ends counted.</summary>
-    private static int Bounds(in PoolLists lists, int* from, int* to)
+    public static int Bounds(in PoolLists lists, int* from, int* to)
     {
         int last = -1, first = int.MaxValue, largest = 1;
         for (int i = 0; i < lists.Count; i++)
@@ -129,7 +130,11 @@ internal unsafe struct PoolPlan
     private static bool Fits(in PoolAxis axis) => PoolLists.ItemsOf(axis) <= PoolLists.Most
         && Math.Max(axis.Input, axis.Output) <= PoolLists.Most;
 
-    private static PoolLists List(in PoolAxis axis, bool isBackward, ref int* numbers)
+    /// <summary>The sources of each target along a dimension.</summary>
+    /// <param name="axis">The windows.</param>
+    /// <param name="isBackward">Whether inputs read the windows that cover them.</param>
+    /// <param name="numbers">Memory for the list; it is moved on.</param>
+    public static PoolLists List(in PoolAxis axis, bool isBackward, ref int* numbers)
     {
         int* ends = numbers, items = numbers + PoolLists.Most + 2;
         numbers = items + PoolLists.Most;

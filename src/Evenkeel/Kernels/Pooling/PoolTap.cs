@@ -212,6 +212,10 @@ internal readonly unsafe record struct PoolLists(nint Ends, nint Items, int Coun
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int At(int list, int item) => ((int*)Items)[((int*)Ends)[list] + item];
 
+    /// <summary>The items of a list.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int* Begin(int list) => (int*)Items + ((int*)Ends)[list];
+
     /// <summary>Upper bound of the items of an axis, in either direction.</summary>
     public static long ItemsOf(in PoolAxis axis)
     {

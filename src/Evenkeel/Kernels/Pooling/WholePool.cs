@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -10,6 +11,9 @@ namespace Evenkeel.Kernels;
 internal static unsafe class WholePool
 {
     private const int Pack = 16;
+
+    /// <summary>Places of a volume that one mask has a bit for.</summary>
+    private const int BitsOfMask = 64;
 
     /// <summary>True if each volume has one window, which is the volume, of a pack of values or more.</summary>
     public static bool Fits(in PoolShape shape) => shape.InputSize >= Pack
@@ -24,6 +28,17 @@ internal static unsafe class WholePool
     {
         Debug.Assert(Fits(shape));
         Workers.Run(shape.Chunks, new MaxJob { X = x, Y = y, Winners = winners, Volumes = shape });
+    }
+
+    /// <summary>The gradients of the volumes: dy at the place of the largest value, 0 elsewhere.</summary>
+    /// <param name="dy">The gradients of the results.</param>
+    /// <param name="winners">The places that <see cref="Max"/> found.</param>
+    /// <param name="dx">The gradients of the volumes.</param>
+    /// <param name="shape">The sizes.</param>
+    public static void MaxBackward(float* dy, int* winners, float* dx, in PoolShape shape)
+    {
+        Debug.Assert(Fits(shape));
+        Workers.Run(shape.Chunks, new PlaceJob { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
     }
 
     /// <summary>The mean of each volume.</summary>
@@ -69,53 +84,105 @@ internal static unsafe class WholePool
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Each(float* x, float* y, int* winners, int count, int size)
         {
-            Vector512<int> lanes = Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
             int last = size - Pack;
             for (int volume = 0; volume < count; volume++, x += size)
             {
-                Vector512<float> largest = Simd.Load(x), isNumber = Vector512.Equals(largest, largest);
-                Vector512<int> place = lanes;
+                Vector512<float> largest = Simd.Load(x);
+                ulong numbers = Vector512.Equals(largest, largest).ExtractMostSignificantBits();
                 for (int i = Pack; i - Pack < last; i += Pack)
                 {
-                    int at = Math.Min(i, last);
-                    Vector512<float> value = Simd.Load(x + at);
-                    Vector512<float> beats = Vector512.GreaterThan(value, largest);
-                    isNumber &= Vector512.Equals(value, value);
-                    largest = Vector512.ConditionalSelect(beats, value, largest);
-                    place = Vector512.ConditionalSelect(beats.AsInt32(), lanes + Vector512.Create(at), place);
+                    Vector512<float> value = Simd.Load(x + Math.Min(i, last));
+                    numbers &= Vector512.Equals(value, value).ExtractMostSignificantBits();
+                    largest = Vector512.ConditionalSelect(Vector512.GreaterThan(value, largest), value, largest);
                 }
 
-                int winner = isNumber.AsInt32() == Vector512<int>.AllBitsSet
-                    ? First(largest, place)
-                    : Search(x, size);
+                int winner = numbers != (1 << Pack) - 1 ? LastNaN(x, size)
+                    : size <= BitsOfMask ? FirstOfFew(x, last, Largest(largest))
+                    : First(x, last, Largest(largest));
                 y[volume] = x[winner];
                 if (winners is not null) winners[volume] = winner;
             }
         }
 
-        /// <summary>The smallest place of the lanes that have the largest value.</summary>
+        /// <summary>The largest of a pack of numbers.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static int First(Vector512<float> largest, Vector512<int> place)
+        private static float Largest(Vector512<float> v)
         {
-            Vector256<float> eight = Vector256.Max(largest.GetLower(), largest.GetUpper());
-            Vector128<float> four = Vector128.Max(eight.GetLower(), eight.GetUpper());
-            four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
-            four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2)));
-            Vector512<int> isLargest = Vector512.Equals(largest, Vector512.Create(four.ToScalar())).AsInt32();
-            place = Vector512.ConditionalSelect(isLargest, place, Vector512.Create(int.MaxValue));
-            Vector256<int> places = Vector256.Min(place.GetLower(), place.GetUpper());
-            Vector128<int> some = Vector128.Min(places.GetLower(), places.GetUpper());
-            some = Vector128.Min(some, Vector128.Shuffle(some, Vector128.Create(2, 3, 0, 1)));
-            some = Vector128.Min(some, Vector128.Shuffle(some, Vector128.Create(1, 0, 3, 2)));
-            return some.ToScalar();
+            Vector256<float> lower = v.GetLower(), upper = v.GetUpper();
+            Vector256<float> eight = Vector256.ConditionalSelect(Vector256.GreaterThan(upper, lower), upper, lower);
+            Vector128<float> four = Larger(eight.GetUpper(), eight.GetLower());
+            four = Larger(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+            return Larger(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector128<float> Larger(Vector128<float> a, Vector128<float> b) =>
+            Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), a, b);
+
+        /// <summary>The first place of a value that is there, without a branch that depends on it.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static int FirstOfFew(float* x, int last, float value)
+        {
+            Vector512<float> wanted = Simd.Broadcast(value);
+            ulong found = Vector512.Equals(Simd.Load(x), wanted).ExtractMostSignificantBits();
+            for (int i = Pack; i - Pack < last; i += Pack)
+            {
+                int at = Math.Min(i, last);
+                found |= Vector512.Equals(Simd.Load(x + at), wanted).ExtractMostSignificantBits() << at;
+            }
+
+            return BitOperations.TrailingZeroCount(found);
+        }
+
+        /// <summary>The first place of a value that is there.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static int First(float* x, int last, float value)
+        {
+            Vector512<float> wanted = Simd.Broadcast(value);
+            for (int i = 0; ; i += Pack)
+            {
+                int at = Math.Min(i, last);
+                ulong found = Vector512.Equals(Simd.Load(x + at), wanted).ExtractMostSignificantBits();
+                if (found != 0) return at + BitOperations.TrailingZeroCount(found);
+            }
         }
 
         /// <summary>The last NaN.</summary>
-        private static int Search(float* x, int size)
+        private static int LastNaN(float* x, int size)
         {
             int i = size - 1;
             while (!float.IsNaN(x[i])) i--;
             return i;
+        }
+    }
+
+    private struct PlaceJob : IJob
+    {
+        public float* Dy, Dx;
+        public int* Winners;
+        public PoolShape Volumes;
+
+        public readonly void Invoke(int chunk)
+        {
+            int first = chunk * Volumes.PerChunk, count = Math.Min(Volumes.PerChunk, Volumes.Count - first);
+            Each(Dy + first, Winners + first, Dx + ((long)first * Volumes.InputSize), count, Volumes.InputSize);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Each(float* dy, int* winners, float* dx, int count, int size)
+        {
+            int last = size - Pack;
+            for (int volume = 0; volume < count; volume++, dx += size)
+            {
+                for (int i = 0; ; i += Pack)
+                {
+                    Simd.Store(dx + Math.Min(i, last), Vector512<float>.Zero);
+                    if (i >= last) break;
+                }
+
+                // The sum of 0 and dy, as for other windows: -0 becomes 0.
+                dx[winners[volume]] = 0 + dy[volume];
+            }
         }
     }
 

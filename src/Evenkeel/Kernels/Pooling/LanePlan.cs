@@ -1,0 +1,124 @@
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// How sixteen volumes are pooled at once, one per lane. The targets are the results, which read the inputs of their
+/// windows, or the inputs, which read the windows that cover them.
+/// </summary>
+internal unsafe struct LanePlan
+{
+    /// <summary>Places of a band: enough rows to be worth a transposition, few enough to stay in the cache.</summary>
+    private const int BandPlaces = 128;
+
+    /// <summary>Largest memory on the stack of a chunk, in bytes.</summary>
+    private const int MostScratch = 3 << 16;
+
+    /// <summary>Elements per chunk: enough to be worth a thread.</summary>
+    private const int ChunkElements = 1 << 14;
+
+    /// <summary>Number of volumes.</summary>
+    public int Count;
+
+    /// <summary>Groups of sixteen volumes that one chunk has.</summary>
+    public int GroupsPerChunk;
+
+    /// <summary>The sources that each target reads, along each dimension.</summary>
+    public PoolLists Slices, Rows, Columns;
+
+    /// <summary>The rows of sources that a row of targets and its neighbours read, as in a pool plan.</summary>
+    public int* From, To;
+
+    /// <summary>
+    /// Backward: for each column of targets the cells that it reads in a row in scratch memory, as offsets in floats.
+    /// Each column has <see cref="Depth"/> of them. What is missing is the cell behind the row, which changes no sum.
+    /// </summary>
+    public int* Cells;
+
+    /// <summary>Cells that a column of targets reads.</summary>
+    public int Depth;
+
+    /// <summary>Rows of each slice in scratch memory.</summary>
+    public int Ring;
+
+    /// <summary>Sizes of the sources.</summary>
+    public int SourceHeight, SourceWidth, SourceSize;
+
+    /// <summary>Size of the targets.</summary>
+    public int TargetSize;
+
+    /// <summary>Rows of a band of sources and of a band of targets.</summary>
+    public int SourceBand, TargetBand;
+
+    /// <summary>Bytes of a row in scratch memory.</summary>
+    public int RowBytes;
+
+    /// <summary>Number of chunks.</summary>
+    public readonly int Chunks
+    {
+        get
+        {
+            int groups = (Count + LaneTranspose.Lanes - 1) / LaneTranspose.Lanes;
+            return (groups + GroupsPerChunk - 1) / GroupsPerChunk;
+        }
+    }
+
+    /// <summary>Bytes of a band of sources.</summary>
+    public readonly int SourceBytes => SourceBand * SourceWidth * LaneTranspose.Lanes * sizeof(float);
+
+    /// <summary>Bytes of a band of targets.</summary>
+    public readonly int TargetBytes => TargetBand * Columns.Count * LaneTranspose.Lanes * sizeof(float);
+
+    /// <summary>Bytes of all rows in scratch memory.</summary>
+    public readonly int RingBytes => Slices.Longest * Ring * RowBytes;
+
+    /// <summary>Rows that one row of targets reads at most.</summary>
+    public readonly int MostReads => Slices.Longest * Rows.Longest;
+
+    /// <summary>True if there are volumes for two groups, and the windows are small enough for a plan.</summary>
+    public static bool Fits(in PoolShape shape) =>
+        shape.Count >= 2 * LaneTranspose.Lanes && PoolPlan.Fits(shape);
+
+    /// <summary>A plan, unless it would need too much memory.</summary>
+    /// <param name="shape">The sizes and the windows.</param>
+    /// <param name="isBackward">Whether inputs read the windows that cover them.</param>
+    /// <param name="cell">Bytes of a column of a row in scratch memory.</param>
+    /// <param name="arrays">Arrays of sources and of targets.</param>
+    /// <param name="numbers">Memory for the numbers of a pool plan.</param>
+    /// <param name="plan">The plan.</param>
+    public static bool TryCreate(
+        in PoolShape shape, bool isBackward, int cell, int arrays, int* numbers, out LanePlan plan)
+    {
+        plan = new LanePlan { Count = shape.Count };
+        plan.Slices = PoolPlan.List(shape.Slices, isBackward, ref numbers);
+        plan.Rows = PoolPlan.List(shape.Rows, isBackward, ref numbers);
+        plan.Columns = PoolPlan.List(shape.Columns, isBackward, ref numbers);
+        plan.From = numbers;
+        plan.To = numbers + PoolLists.Most;
+        plan.Ring = PoolPlan.Bounds(plan.Rows, plan.From, plan.To);
+        plan.SourceHeight = isBackward ? shape.Rows.Output : shape.Rows.Input;
+        plan.SourceWidth = isBackward ? shape.Columns.Output : shape.Columns.Input;
+        plan.SourceSize = isBackward ? shape.OutputSize : shape.InputSize;
+        plan.TargetSize = isBackward ? shape.InputSize : shape.OutputSize;
+        plan.SourceBand = Math.Clamp(BandPlaces / plan.SourceWidth, 1, plan.SourceHeight);
+        int targetRows = plan.Slices.Count * plan.Rows.Count;
+        plan.TargetBand = Math.Clamp(BandPlaces / plan.Columns.Count, 1, targetRows);
+        plan.RowBytes = (isBackward ? plan.SourceWidth + 1 : plan.Columns.Count) * cell;
+        plan.GroupsPerChunk = Math.Max(
+            1, ChunkElements / (LaneTranspose.Lanes * Math.Max(plan.SourceSize, plan.TargetSize)));
+        long scratch = ((long)plan.Slices.Longest * plan.Ring * plan.RowBytes)
+            + (arrays * (((long)plan.Slices.Longest * plan.SourceBytes) + plan.TargetBytes));
+        plan.Cells = plan.To + PoolLists.Most;
+        plan.Depth = plan.Columns.Longest;
+        if (scratch > MostScratch || plan.Columns.Count * plan.Depth > 2 * PoolLists.Most) return false;
+        if (!isBackward) return plan.Columns.Shortest > 0;
+        for (int column = 0, at = 0; column < plan.Columns.Count; column++)
+        {
+            for (int i = 0; i < plan.Depth; i++, at++)
+            {
+                int window = i < plan.Columns.Length(column) ? plan.Columns.At(column, i) : plan.SourceWidth;
+                plan.Cells[at] = window * (cell / sizeof(float));
+            }
+        }
+
+        return true;
+    }
+}
