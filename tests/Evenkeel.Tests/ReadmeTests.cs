@@ -38,7 +38,9 @@ public sealed class ReadmeTests
         foreach (string sample in samples)
         {
             string[] lines = Repository.Text("samples", sample).TrimEnd().Split('\n');
-            Assert.Equal("#:project ../src/Evenkeel/Evenkeel.csproj", lines[0]);
+            Assert.Equal(sample.Contains("onnx", StringComparison.Ordinal)
+                ? "#:project ../src/Evenkeel.Onnx/Evenkeel.Onnx.csproj"
+                : "#:project ../src/Evenkeel/Evenkeel.csproj", lines[0]);
             Assert.Single(lines, line => line.StartsWith("// Prints: ", StringComparison.Ordinal));
             Assert.InRange(lines.Length, 1, SampleLines);
             Assert.Contains($"(samples/{sample})", Repository.Text("README.md"), StringComparison.Ordinal);

@@ -29,6 +29,7 @@ internal sealed class GraphWriter
     {
         (_trace, _options, _opset) = (trace, options, opset);
         _weights = new WeightNames(trace);
+        CheckNames(options, trace.Inputs.Count, [.. _weights.All]);
         _taken.UnionWith([options.InputName, options.SecondInputName, options.OutputName, .. _weights.All]);
     }
 
@@ -268,6 +269,16 @@ internal sealed class GraphWriter
     /// <param name="end">The place behind the last.</param>
     public string Slice(string x, int axis, long start, long end) =>
         Node("Slice", [x, Integers(start), Integers(end), Integers(axis)]);
+
+    /// <summary>A graph has one space of names: an input with the name of a weight would have it as its default.</summary>
+    private static void CheckNames(OnnxExportOptions options, int inputs, HashSet<string> weights)
+    {
+        string[] names = inputs == 1 ? [options.InputName, options.OutputName]
+            : [options.InputName, options.SecondInputName, options.OutputName];
+        if (names.FirstOrDefault(weights.Contains) is not { } taken) return;
+        throw new ArgumentException($"ExportOnnx: expected names for inputs and output that no weight of the network "
+            + $"has, got \"{taken}\". Set InputName, SecondInputName or OutputName.", nameof(options));
+    }
 
     private static long IrVersionOf(int opset) =>
         opset switch { <= 18 => 8, <= 20 => 9, <= 22 => 10, 23 => 11, 24 => 12, _ => 13 };

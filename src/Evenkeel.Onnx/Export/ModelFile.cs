@@ -10,7 +10,11 @@ using Module = Evenkeel.Nn.Module;
 namespace Evenkeel.Onnx.Export;
 
 /// <summary>The bytes of a model, with large weights in a file beside it.</summary>
-internal sealed class ModelFile
+/// <remarks>
+/// The file of weights is written into a folder of its own beside the model, and takes its place when the model is
+/// saved: what was there before stays if anything goes wrong until then.
+/// </remarks>
+internal sealed class ModelFile : IDisposable
 {
     /// <summary>Values of fewer bytes stay in the model.</summary>
     private const int LeastExternal = 1024;
@@ -19,19 +23,35 @@ internal sealed class ModelFile
     private const int Alignment = 4096;
 
     private readonly byte[] _bytes;
-    private readonly string? _data;
-    private readonly string _path;
+    private readonly string? _dataFolder;
+    private readonly string _path, _dataName;
 
     /// <param name="proto">The model.</param>
     /// <param name="path">The file that it goes to.</param>
     /// <param name="threshold">Bytes of weights beyond which they go to a file of their own.</param>
     public ModelFile(ModelProto proto, string path, long threshold)
     {
-        _path = path;
+        (_path, _dataName) = (path, Path.GetFileName(path) + ".data");
         if (proto.Graph.Initializer.Sum(static tensor => (long)tensor.RawData.Length) > threshold)
         {
-            _data = path + ".data";
-            WriteData(proto, _data);
+            string folder = FolderOf(path);
+            if (!Directory.Exists(folder))
+            {
+                throw new DirectoryNotFoundException(
+                    $"ExportOnnx: the folder \"{folder}\" of \"{path}\" does not exist. Create it first.");
+            }
+
+            _dataFolder = Path.Combine(folder, $".{_dataName}.{Path.GetRandomFileName()}.tmp");
+            Directory.CreateDirectory(_dataFolder);
+            try
+            {
+                WriteData(proto, Path.Combine(_dataFolder, _dataName));
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
         }
 
         _bytes = proto.ToByteArray();
@@ -75,17 +95,29 @@ internal sealed class ModelFile
         }
     }
 
-    public void WriteTo(Stream stream) => stream.Write(_bytes);
+    /// <summary>Puts the file of weights and the model in their places.</summary>
+    public void Save()
+    {
+        if (_dataFolder is not null && !Directory.Exists(_path))
+        {
+            File.Move(
+                Path.Combine(_dataFolder, _dataName), Path.Combine(FolderOf(_path), _dataName), overwrite: true);
+        }
+
+        AtomicFile.Write(_path, stream => stream.Write(_bytes));
+    }
 
     /// <summary>The model as it is read back from its bytes.</summary>
     public OnnxModel ReadBack() => new(ModelReader.Read(_bytes),
-        _data is null ? null : new ExternalData(Path.GetDirectoryName(Path.GetFullPath(_path))!), _path);
+        _dataFolder is null ? null : new ExternalData(_dataFolder), _path);
 
-    /// <summary>Removes the file of weights.</summary>
-    public void RemoveData()
+    /// <summary>Removes what was not saved.</summary>
+    public void Dispose()
     {
-        if (_data is not null) File.Delete(_data);
+        if (_dataFolder is not null && Directory.Exists(_dataFolder)) Directory.Delete(_dataFolder, recursive: true);
     }
+
+    private static string FolderOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 
     private static void WriteData(ModelProto proto, string path) => AtomicFile.Write(path, stream =>
     {

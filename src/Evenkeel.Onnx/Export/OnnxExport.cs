@@ -73,19 +73,9 @@ public static class OnnxExport
         GraphWriter graph = Written(trace, options);
         ModelProto proto = graph.Finish(Path.GetFileNameWithoutExtension(path));
         ModelFile.Describe(proto, options, WeightsHash.Of(model), model);
-        var file = new ModelFile(proto, path, options.ExternalDataThreshold);
-        FoldProof proof;
-        try
-        {
-            proof = ExportProof.Of(file, model, samples, options, usesBatch: graph.UsesBatchStatistics);
-            AtomicFile.Write(path, file.WriteTo);
-        }
-        catch
-        {
-            file.RemoveData();
-            throw;
-        }
-
+        using var file = new ModelFile(proto, path, options.ExternalDataThreshold);
+        FoldProof proof = ExportProof.Of(file, model, samples, options, usesBatch: graph.UsesBatchStatistics);
+        file.Save();
         return new OnnxExportReport
         {
             Path = path,

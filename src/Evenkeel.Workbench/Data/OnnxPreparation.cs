@@ -49,12 +49,23 @@ internal static class OnnxPreparation
     /// <param name="model">What the file says.</param>
     /// <param name="network">The network; it is asked how many classes it has.</param>
     /// <param name="choice">What the user says; it goes before what the file says.</param>
-    /// <exception cref="WorkbenchException">Something is not known; the message says which option gives it.</exception>
-    public static ImagePreparation OfPictures(string path, OnnxModel model, Module network, PictureChoice choice)
+    /// <param name="classifies">Whether the network must be a classifier.</param>
+    /// <exception cref="WorkbenchException">
+    /// Something is not known, and the message says which option gives it. Or the network is no classifier.
+    /// </exception>
+    public static ImagePreparation OfPictures(
+        string path, OnnxModel model, Module network, PictureChoice choice, bool classifies)
     {
         PicturePreparation size = SizeOf(path, model, choice);
         (float[] mean, float[] deviation) = MomentsOf(path, model, choice, size.Channels);
-        int outputs = CountOutputs(path, network, size);
+        Shape output = OutputOf(path, network, size);
+        int outputs = output.Count;
+        if (classifies && (output.Rank < 2 || output[1] < 2 || output[1] != outputs))
+        {
+            throw WorkbenchException.Usage($"expected a classifier, which gives a number for each of two classes or "
+                + $"more, got \"{path}\", which gives {output} for a picture. 'evenkeel onnx run' runs it on arrays.");
+        }
+
         IReadOnlyList<string> classes = ClassesOf(model, choice)
             ?? [.. Enumerable.Range(0, outputs).Select(static k => k.ToString(CultureInfo.InvariantCulture))];
         if (classes.Count != outputs)
@@ -150,12 +161,12 @@ internal static class OnnxPreparation
         }
     }
 
-    private static int CountOutputs(string path, Module network, PicturePreparation size)
+    private static Shape OutputOf(string path, Module network, PicturePreparation size)
     {
         try
         {
             Shape sample = size.Shape;
-            return network.Predict(Tensor.Zeros([1, .. sample])).Count;
+            return network.Predict(Tensor.Zeros([1, .. sample])).Shape;
         }
         catch (Exception failure) when (failure is InvalidOperationException || UserText.IsForUser(failure))
         {

@@ -28,7 +28,7 @@ internal sealed class OnnxFile
     public string? Damage { get; }
 
     /// <summary>
-    /// Whether a path is an ONNX file: by its content, or by its name if the content is not known or there is none.
+    /// Whether a path is an ONNX file: by its content, or by its name if there is none or nothing here reads it.
     /// </summary>
     public static bool Is(string path)
     {
@@ -36,7 +36,8 @@ internal sealed class OnnxFile
         try
         {
             FileFormat? format = FileFormat.Of(path);
-            return format is null ? HasName(path) : OnnxModel.IsFormat(format);
+            return (format is not null && OnnxModel.IsFormat(format))
+                || (HasName(path) && TensorFile.FormatOf(path) is null);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -87,7 +88,8 @@ internal sealed class OnnxFile
             IEnumerable<string> kinds = KindsOf(refused.Problems)
                 .Select(static kind => $"{kind.Operator} ({kind.Count}: {kind.Reason})");
             throw new WorkbenchException($"expected a graph that can become a network, got \"{path}\" with "
-                + $"{refused.Problems.Count} nodes that cannot: {string.Join("; ", kinds)}. 'evenkeel inspect {path}' "
+                + $"{refused.Problems.Count} {(refused.Problems.Count == 1 ? "part" : "parts")} that cannot: "
+                + $"{string.Join("; ", kinds)}. 'evenkeel inspect {path}' "
                 + "shows them, and 'evenkeel convert' takes the weights.", refused);
         }
         catch (Exception failure) when (UserText.IsForUser(failure))

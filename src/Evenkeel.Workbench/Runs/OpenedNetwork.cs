@@ -23,6 +23,7 @@ internal sealed class OpenedNetwork
     private readonly string _path;
     private readonly OnnxModel? _onnx;
     private readonly PictureChoice _choice;
+    private Shape? _arraySample;
 
     private OpenedNetwork(
         string path, Module model, Preparation? preparation, OnnxModel? onnx, PictureChoice choice, string? note) =>
@@ -61,7 +62,10 @@ internal sealed class OpenedNetwork
         return new OpenedNetwork(path, run.Model, run.Preparation, null, choice, run.Note);
     }
 
-    /// <summary>The shape of an input with its batch axis, of one sample.</summary>
+    /// <summary>
+    /// The shape of an input with its batch axis, of one sample. What neither the user nor the file says is that of
+    /// the array which was read.
+    /// </summary>
     /// <param name="asked">What the user says, as N,3,224,224; null if nothing.</param>
     /// <exception cref="WorkbenchException">It is not known, or is no shape.</exception>
     public Shape InputShape(string? asked)
@@ -71,6 +75,7 @@ internal sealed class OpenedNetwork
         IReadOnlyList<OnnxDimension>? shape = _onnx!.Inputs[0].Shape;
         if (shape is not null && shape.Skip(1).All(static size => size.Size is > 0 and <= int.MaxValue))
             return new Shape([1, .. shape.Skip(1).Select(static size => (int)size.Size!.Value)]);
+        if (_arraySample is { } sample) return [1, .. sample];
         string says = shape is null ? "" : $" ([{string.Join(", ", shape)}])";
         throw WorkbenchException.Usage(
             $"expected --shape for \"{_path}\", as N,3,224,224, got none: its input takes several sizes{says}.");
@@ -114,7 +119,9 @@ internal sealed class OpenedNetwork
         string data, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
         if (File.Exists(data) && IsArray(data)) return OfArray(data);
-        Preparation ??= OnnxPreparation.OfPictures(_path, _onnx!, Model, _choice);
+        if (!File.Exists(data) && Path.GetExtension(data).Equals(".npy", StringComparison.OrdinalIgnoreCase))
+            throw WorkbenchException.Usage($"--data: expected a file .npy, got \"{data}\", found none.");
+        Preparation ??= OnnxPreparation.OfPictures(_path, _onnx!, Model, _choice, classifies: false);
         SampleSet set = Preparation.Open(data, hasTargets: false, skipBad, notes, cancellation);
         return set.Count > 0
             ? set
@@ -150,7 +157,7 @@ internal sealed class OpenedNetwork
         try
         {
             return OnnxFile.HasName(to)
-                ? model.ExportOnnx(to, InputShape(shape), OptionsFor(opset, fold)).ToString()
+                ? model.ExportOnnx(to, InputShape(shape), OptionsFor(opset, fold)) + WhatIsFixed(to)
                 : WriteWeights(to, model);
         }
         catch (Exception failure) when (failure is InvalidOperationException or NotSupportedException
@@ -161,6 +168,15 @@ internal sealed class OpenedNetwork
     }
 
     private DType Type => Model.Parameters() is [var first, ..] ? first.DType : DType.Float32;
+
+    /// <summary>Says where the new file takes less than the one that was opened, or another type.</summary>
+    private string WhatIsFixed(string to)
+    {
+        if (_onnx is null) return "";
+        OnnxValueInfo before = _onnx.Inputs[0], now = OnnxModel.Load(to).Inputs[0];
+        bool isNarrower = before.Shape is not { } sizes || sizes.Skip(1).Any(static size => size.Size is null);
+        return isNarrower || before.Type != now.Type ? $"\nit takes {now}, and \"{_path}\" takes {before}" : "";
+    }
 
     private string WriteWeights(string to, Module model)
     {
@@ -223,6 +239,7 @@ internal sealed class OpenedNetwork
             Tensor inputs = Npy.Read(file);
             if (inputs.Shape.Rank == 0 || inputs.Shape[0] == 0)
                 throw WorkbenchException.Usage($"--data: expected samples in \"{file}\", got {inputs.Shape}.");
+            _arraySample = new Shape([.. inputs.Shape.Skip(1)]);
             if (inputs.DType.IsFloatingPoint()) inputs = inputs.To(Type);
             var samples = new TensorDataset(inputs, Tensor.Zeros([inputs.Shape[0]], DType.Int64));
             return new SampleSet(Path.GetFileName(file), samples, static i => $"row {i}", static _ => null)

@@ -80,7 +80,7 @@ internal sealed class TrainedRun
         (OnnxModel model, OnnxModule module) = OnnxFile.OpenNetwork(path);
         if (choice == PictureChoice.None && OnnxPreparation.Stored(model) is { } stored)
             return new TrainedRun(stored, module, note: null);
-        ImagePreparation pictures = OnnxPreparation.OfPictures(path, model, module, choice);
+        ImagePreparation pictures = OnnxPreparation.OfPictures(path, model, module, choice, classifies: true);
         return new TrainedRun(pictures, new ForeignClassifier(module, OnnxFile.EndsWithSoftmax(model)), note: null);
     }
 

@@ -303,6 +303,39 @@ public sealed class ExportTests : IDisposable
     }
 
     [Fact]
+    public void An_export_that_fails_leaves_the_files_that_are_there()
+    {
+        File.WriteAllText(FilePath, "model");
+        File.WriteAllText(FilePath + ".data", "weights");
+        Assert.Throws<InvalidOperationException>(
+            () => new Changes().ExportOnnx(FilePath, [2, 3], new() { ExternalDataThreshold = 0 }));
+
+        Assert.Equal("model", File.ReadAllText(FilePath));
+        Assert.Equal("weights", File.ReadAllText(FilePath + ".data"));
+        Assert.Equal(2, _folder.EnumerateFileSystemInfos().Count());
+    }
+
+    [Fact]
+    public void A_network_from_a_file_has_counted_no_batch()
+    {
+        ExportCases.Trained(ExportCases.All["lenet"]).ExportOnnx(FilePath, [1, 1, 28, 28]);
+        OnnxModule network = OnnxModel.Load(FilePath).ToModule();
+        Assert.Throws<InvalidOperationException>(() => network.ExportOnnx(FilePath, [1, 1, 28, 28]));
+
+        network.ExportOnnx(FilePath, [1, 1, 28, 28], new() { AllowUntrainedStatistics = true });
+    }
+
+    [Fact]
+    public void An_input_with_the_name_of_a_weight_is_refused()
+    {
+        ArgumentException taken = Assert.Throws<ArgumentException>(
+            () => new Linear(3, 2).ExportOnnx(FilePath, [1, 3], new() { InputName = "weight" }));
+
+        Assert.Contains("that no weight of the network has, got \"weight\". Set InputName", taken.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Options_out_of_their_range_are_refused()
     {
         var model = new Linear(3, 2);
@@ -318,6 +351,9 @@ public sealed class ExportTests : IDisposable
         Assert.Throws<ArgumentException>(() => new OnnxPreprocessing([0], [0]));
         Assert.Throws<DirectoryNotFoundException>(
             () => model.ExportOnnx(Path.Combine(_folder.FullName, "none", "model.onnx"), [1, 3]));
+        Assert.Throws<DirectoryNotFoundException>(() => model.ExportOnnx(
+            Path.Combine(_folder.FullName, "none", "model.onnx"), [1, 3], new() { ExternalDataThreshold = 0 }));
+        Assert.Empty(_folder.EnumerateFileSystemInfos());
     }
 
     [Fact]

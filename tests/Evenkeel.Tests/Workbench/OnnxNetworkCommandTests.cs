@@ -17,13 +17,13 @@ public sealed class OnnxNetworkCommandTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>A classifier of pictures of 8x8 with a batch norm, as somebody else might write it.</summary>
-    private void WriteClassifier(string name, bool softmax = false, bool open = false)
+    private void WriteClassifier(string name, bool softmax = false, bool open = false, int classes = 2)
     {
-        float[] weights = [.. Enumerable.Range(0, 2 * 3 * 64).Select(static i => MathF.Sin(i) / 20)];
+        float[] weights = [.. Enumerable.Range(0, classes * 3 * 64).Select(static i => MathF.Sin(i) / 20)];
         OnnxGraph graph = new OnnxGraph().Input("picture", -1, 3, open ? -2 : 8, 8)
             .Weight("bn.weight", [3], 1, 0.5f, 2).Weight("bn.bias", [3], 0, 0.1f, 0)
             .Weight("bn.running_mean", [3], 0, 0.2f, 0.1f).Weight("bn.running_var", [3], 1, 0.5f, 2)
-            .Weight("fc.weight", [2, 192], weights).Weight("fc.bias", [2], 0.1f, -0.1f)
+            .Weight("fc.weight", [classes, 192], weights).Weight("fc.bias", [classes], new float[classes])
             .Node("BatchNormalization", ["picture", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"], ["n"])
             .Node("Flatten", "n", "f")
             .Node("Gemm", ["f", "fc.weight", "fc.bias"], ["scores"], OnnxGraph.Int("transB", 1));
@@ -115,12 +115,42 @@ public sealed class OnnxNetworkCommandTests : IDisposable
         Assert.Contains("fc.weight", TensorFile.Read(_folder.PathOf("weights.safetensors")).Names);
     }
 
+    [Fact]
+    public void A_network_of_several_sizes_gets_that_of_the_array_and_it_is_said()
+    {
+        WriteClassifier("open.onnx", open: true);
+        Npy.Write(_folder.PathOf("x.npy"), Tensor.RandomNormal([40, 3, 8, 8], new Philox(1)));
+        string told = _folder.Run("recalibrate open.onnx --data x.npy --out exact.onnx");
+        Assert.Contains("it takes picture: float [N, 3, 8, 8], and \"open.onnx\" takes picture: float [", told,
+            StringComparison.Ordinal);
+        WriteClassifier("net.onnx");
+        Assert.DoesNotContain("it takes", _folder.Run("fold net.onnx folded.onnx"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("<!DOCTYPE html>\n<html></html>\n", "a web page (HTML)")]
+    [InlineData("hello\n", "text that begins with \"hello\"")]
+    [InlineData("", "an empty file")]
+    public void A_file_with_the_name_of_an_ONNX_file_alone_is_told_as_what_it_is(string content, string kind)
+    {
+        _folder.Write("text.onnx", content);
+        foreach (string command in (string[])["fold text.onnx out.onnx", "inspect text.onnx"])
+        {
+            Assert.Contains($"expected an ONNX file, got \"text.onnx\", which is {kind}", _folder.Fail(1, command),
+                StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("fold open.onnx out.onnx", "expected --shape for \"open.onnx\", as N,3,224,224, got none")]
     [InlineData("fold open.onnx out.onnx --shape N,3,x", "--shape: expected the shape of an input")]
     [InlineData("fold net.onnx out.pt", "expected OUT to end in .onnx or .safetensors, got \"out.pt\".")]
     [InlineData("predict gone.onnx photos --mean 0 --std 1", "got \"gone.onnx\", which is not there.")]
     [InlineData("fold gone out.onnx", "expected the folder of a run, got \"gone\"")]
+    [InlineData("recalibrate open.onnx --data gone.npy --out out.onnx",
+        "--data: expected a file .npy, got \"gone.npy\", found none.")]
+    [InlineData("predict one.onnx photos --mean 0 --std 1",
+        "expected a classifier, which gives a number for each of two classes or more, got \"one.onnx\"")]
     [InlineData("recalibrate net.onnx --data photos --out out.onnx", "expected --mean and --std for \"net.onnx\"")]
     [InlineData("recalibrate net.onnx --data photos --out out.onnx --mean 0", "expected --mean and --std together")]
     [InlineData("predict net.onnx photos", "expected --mean and --std for \"net.onnx\"")]
@@ -133,6 +163,7 @@ public sealed class OnnxNetworkCommandTests : IDisposable
     {
         WriteClassifier("net.onnx");
         WriteClassifier("open.onnx", open: true);
+        WriteClassifier("one.onnx", classes: 1);
         _folder.Write("three.txt", "a\nb\nc\n");
         DrawnData.Pets(_folder.PathOf("photos"), perClass: 2, seed: 1);
         string error = _folder.Fail(2, arguments);
