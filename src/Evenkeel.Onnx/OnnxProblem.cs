@@ -20,9 +20,13 @@ public sealed class OnnxNotSupportedException : NotSupportedException
     {
         IEnumerable<string> kinds = problems
             .GroupBy(static problem => (problem.Operator, problem.Reason))
-            .Select(static kind => $"{kind.Key.Operator} ({(kind.Count() == 1 ? kind.First().Node : $"{kind.Count()} nodes, {kind.First().Node} the first")}): "
-                + kind.Key.Reason);
-        return $"OnnxModel \"{model}\": expected operators that can become a network, got {problems.Count} that cannot. "
-            + string.Join("; ", kinds) + ". Its weights and statistics can be read all the same: Tensors().";
+            .Select(static kind =>
+            {
+                string first = kind.First().Node;
+                string which = kind.Count() == 1 ? first : $"{kind.Count()} nodes, {first} the first";
+                return $"{kind.Key.Operator} ({which}): {kind.Key.Reason}";
+            });
+        return $"OnnxModel \"{model}\": expected operators that can become a network, got {problems.Count} that "
+            + "cannot. " + string.Join("; ", kinds) + ". Its weights and statistics can be read all the same: Tensors().";
     }
 }

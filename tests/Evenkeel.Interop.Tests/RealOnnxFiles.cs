@@ -67,12 +67,13 @@ internal static class RealOnnxFiles
         double imported = Difference(pictures, one.Path, network);
         FoldResult fold = network.Fold(pictures[0]);
         int foldedNorms = fold.Layers.Count(static layer => layer.Status != FoldStatus.Kept);
-        fold.Model.ExportOnnx(foldedPath, new Shape(one.Shape), new OnnxExportOptions { AllowUntrainedStatistics = true });
+        var options = new OnnxExportOptions { AllowUntrainedStatistics = true };
+        fold.Model.ExportOnnx(foldedPath, new Shape(one.Shape), options);
         double exported = Difference(pictures, foldedPath, network);
         bool isWell = imported <= Bound && exported <= Bound && foldedNorms >= one.Norms;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{(isWell ? "" : "FAILED ")}{Path.GetFileName(one.Path)}: {Inputs} inputs, imported within {imported:g3} "
-            + $"of ONNX Runtime, {foldedNorms} of {fold.Layers.Count} batch norms folded (at least {one.Norms} wanted), "
+            + $"of ONNX Runtime, {foldedNorms} of {fold.Layers.Count} norms folded (at least {one.Norms} wanted), "
             + $"the folded file within {exported:g3}"));
         return isWell;
     }

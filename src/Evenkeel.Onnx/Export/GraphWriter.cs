@@ -270,7 +270,9 @@ internal sealed class GraphWriter
     public string Slice(string x, int axis, long start, long end) =>
         Node("Slice", [x, Integers(start), Integers(end), Integers(axis)]);
 
-    /// <summary>A graph has one space of names: an input with the name of a weight would have it as its default.</summary>
+    /// <summary>
+    /// A graph has one space of names: an input with the name of a weight would have it as its default.
+    /// </summary>
     private static void CheckNames(OnnxExportOptions options, int inputs, HashSet<string> weights)
     {
         string[] names = inputs == 1 ? [options.InputName, options.OutputName]

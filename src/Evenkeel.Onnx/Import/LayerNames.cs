@@ -62,7 +62,8 @@ internal static class LayerNames
         var path = new List<string>();
         foreach (string part in parts)
         {
-            if (path.Count > 0 && part.StartsWith(path[^1] + ".", StringComparison.Ordinal)) path.RemoveAt(path.Count - 1);
+            bool repeats = path.Count > 0 && part.StartsWith(path[^1] + ".", StringComparison.Ordinal);
+            if (repeats) path.RemoveAt(path.Count - 1);
             path.Add(part);
         }
 

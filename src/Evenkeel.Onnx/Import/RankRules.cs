@@ -30,7 +30,8 @@ internal static class RankRules
         if (node.Op is "Conv" or "ConvTranspose") return node.Ranks[1] ?? first;
         if (node.Op is "Flatten" or "Gemm") return 2;
         if (node.Op == "Reshape") return node.Constant(1)?.Shape.Count;
-        if (s_broadcast.Contains(node.Op)) return node.Ranks.All(static rank => rank is not null) ? node.Ranks.Max() : null;
+        if (s_broadcast.Contains(node.Op))
+            return node.Ranks.All(static rank => rank is not null) ? node.Ranks.Max() : null;
         if (node.Op.StartsWith("Reduce", StringComparison.Ordinal)) return node.Int("keepdims", 1) != 0 ? first : null;
         if (node.Op == "Unsqueeze") return null;
         return s_other.Contains(node.Op) ? null : first;
