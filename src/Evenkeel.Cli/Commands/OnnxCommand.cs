@@ -95,7 +95,8 @@ internal static class OnnxCommand
             string what = Directory.Exists(folder) ? "in which there are none"
                 : File.Exists(folder) ? "which is a file" : "which does not exist";
             throw new WorkbenchException($"expected a folder with tests (model.onnx and test_data_set_N), got "
-                + $"\"{folder}\", {what}.") { IsUnreadable = true };
+                + $"\"{folder}\", {what}.")
+            { IsUnreadable = true };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -1,7 +1,6 @@
 using Evenkeel.Nn;
 using Evenkeel.Onnx.Export;
 using Evenkeel.Onnx.Format;
-using Evenkeel.Serialization;
 using Evenkeel.Surgery;
 using Evenkeel.Training;
 
