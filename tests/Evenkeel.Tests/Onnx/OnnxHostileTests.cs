@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Evenkeel.Nn;
 using Evenkeel.Onnx;
 using Evenkeel.Onnx.Format;
 using Evenkeel.Tests.Serialization;
@@ -125,8 +124,12 @@ public sealed class OnnxHostileTests
     [Fact]
     public void What_is_damaged_names_the_model()
     {
-        var large = new TensorProto { Name = "w", DataType = 13,
-            RawData = ByteString.CopyFrom([.. Enumerable.Repeat((byte)255, 16)]) };
+        var large = new TensorProto
+        {
+            Name = "w",
+            DataType = 13,
+            RawData = ByteString.CopyFrom([.. Enumerable.Repeat((byte)255, 16)]),
+        };
         large.Dims.Add(2);
         OnnxGraph graph = new OnnxGraph().Input("x", 2).Output("y").Node("Cast", "w", "c", OnnxGraph.Int("to", 13))
             .Node("Gather", ["x", "c"], ["y"]);

@@ -1,4 +1,3 @@
-using Evenkeel.Nn;
 using Evenkeel.Onnx;
 using Xunit;
 

@@ -14,9 +14,8 @@ internal static unsafe class MaxPoolLanes
     /// <summary>Floats of a column in scratch memory: two packs.</summary>
     private const int Cell = 2 * Lanes;
 
-    /// <summary>
-    /// y and, if wanted, the winners from x. False if there are too few volumes or too large windows.
-    /// </summary>
+    /// <summary>y and, if wanted, the winners from x.</summary>
+    /// <remarks>False if there are too few volumes or too large windows.</remarks>
     /// <param name="x">The volumes.</param>
     /// <param name="y">The results.</param>
     /// <param name="winners">Receives one place per result, or null.</param>
