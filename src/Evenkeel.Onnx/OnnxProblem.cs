@@ -27,6 +27,7 @@ public sealed class OnnxNotSupportedException : NotSupportedException
                 return $"{kind.Key.Operator} ({which}): {kind.Key.Reason}";
             });
         return $"OnnxModel \"{model}\": expected operators that can become a network, got {problems.Count} that "
-            + "cannot. " + string.Join("; ", kinds) + ". Its weights and statistics can be read all the same: Tensors().";
+            + "cannot. " + string.Join("; ", kinds)
+            + ". Its weights and statistics can be read all the same: Tensors().";
     }
 }

@@ -30,7 +30,7 @@ internal static class ModelReader
     {
         Model,
         Graph,
-        Node,
+        Step,
         Attribute,
         Tensor,
         Sparse,
@@ -141,9 +141,9 @@ internal static class ModelReader
         private static Kind? Inside(Kind kind, int field) => (kind, field) switch
         {
             (Kind.Model, ModelGraph) or (Kind.Attribute, AttributeGraph) => Kind.Graph,
-            (Kind.Graph, GraphNode) => Kind.Node,
+            (Kind.Graph, GraphNode) => Kind.Step,
             (Kind.Graph, GraphSparse) => Kind.Sparse,
-            (Kind.Node, NodeAttribute) => Kind.Attribute,
+            (Kind.Step, NodeAttribute) => Kind.Attribute,
             (Kind.Graph, GraphInitializer) or (Kind.Attribute, AttributeTensor)
                 or (Kind.Sparse, SparseValues or SparseIndices) => Kind.Tensor,
             _ => null,
