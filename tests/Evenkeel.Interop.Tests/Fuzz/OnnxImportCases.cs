@@ -11,9 +11,10 @@ internal static class OnnxImportCases
     private static SortedDictionary<string, Action<OnnxImportCase>> Make()
     {
         var all = new SortedDictionary<string, Action<OnnxImportCase>>(StringComparer.Ordinal);
-        foreach (string op in new[] { "Relu", "Sigmoid", "Tanh", "Softsign", "Softplus", "HardSwish", "Mish", "Erf",
+        foreach (string op in (string[])
+            ["Relu", "Sigmoid", "Tanh", "Softsign", "Softplus", "HardSwish", "Mish", "Erf",
             "LeakyRelu", "Elu", "Celu", "Selu", "HardSigmoid", "ThresholdedRelu", "Exp", "Neg", "Abs", "Floor", "Ceil",
-            "Round", "Sign", "Identity", "Gelu", "Reciprocal" })
+            "Round", "Sign", "Identity", "Gelu", "Reciprocal"])
         {
             all[op] = one =>
             {
@@ -47,8 +48,9 @@ internal static class OnnxImportCases
             };
         }
 
-        foreach (string op in new[] { "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mod", "Equal", "Greater",
-            "GreaterOrEqual", "Less", "LessOrEqual", "PRelu", "Sum", "Mean" })
+        foreach (string op in (string[])
+            ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mod", "Equal", "Greater",
+            "GreaterOrEqual", "Less", "LessOrEqual", "PRelu", "Sum", "Mean"])
         {
             bool compares = op is "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual";
             all[op] = one =>
@@ -133,8 +135,9 @@ internal static class OnnxImportCases
             };
         }
 
-        foreach (string op in new[] { "ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL1", "ReduceL2",
-            "ReduceLogSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceLogSumExp" })
+        foreach (string op in (string[])
+            ["ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL1", "ReduceL2",
+            "ReduceLogSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceLogSumExp"])
         {
             all[op] = one =>
             {

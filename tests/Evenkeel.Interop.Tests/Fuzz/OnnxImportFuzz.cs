@@ -228,8 +228,12 @@ internal sealed class OnnxImportCase(Draw draw)
             ? "=" + string.Join(' ', x.ToArray<long>()) : "")}");
         if (isConstant)
         {
-            var tensor = new TensorProto { Name = name, DataType = type, RawData = ByteString.CopyFrom(Bytes(type,
-                x)) };
+            var tensor = new TensorProto
+            {
+                Name = name,
+                DataType = type,
+                RawData = ByteString.CopyFrom(Bytes(type, x)),
+            };
             tensor.Dims.Add(x.Shape.Select(static size => (long)size));
             Graph.Proto.Graph.Initializer.Add(tensor);
             return name;
