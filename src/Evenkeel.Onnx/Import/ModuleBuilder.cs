@@ -27,39 +27,35 @@ internal sealed class ModuleBuilder
         GraphProto graph = model.Proto.Graph;
         foreach (NodeProto node in graph.Node) _used.UnionWith(node.Input);
         _used.UnionWith(graph.Output.Select(static output => output.Name));
-        try
-        {
-            _nodes = [.. graph.Node.Select(
-                node => new Node(node, model.Opset, _external) { IsUsed = _used.Contains })];
-        }
-        catch (InvalidDataException damaged)
-        {
-            throw Bad(damaged.Message, damaged);
-        }
+        _nodes = [.. graph.Node.Select(node => new Node(node, model.Opset, _external) { IsUsed = _used.Contains })];
     }
 
     /// <summary>The network of a model.</summary>
     /// <exception cref="OnnxNotSupportedException">Nodes cannot be a part of a network; all are named.</exception>
     /// <exception cref="InvalidDataException">The graph is damaged.</exception>
-    public static OnnxModule Build(OnnxModel model)
-    {
-        var builder = new ModuleBuilder(model);
-        try
-        {
-            return builder.Build();
-        }
-        catch (InvalidDataException damaged) when (!NamesModel(damaged))
-        {
-            throw builder.Bad(damaged.Message, damaged);
-        }
-    }
+    public static OnnxModule Build(OnnxModel model) => Of(model, static builder => builder.Build());
 
     /// <summary>What keeps a model from becoming a network.</summary>
-    public static IReadOnlyList<OnnxProblem> Problems(OnnxModel model)
+    /// <exception cref="InvalidDataException">The graph is damaged.</exception>
+    public static IReadOnlyList<OnnxProblem> Problems(OnnxModel model) => Of(model, static builder =>
     {
-        var builder = new ModuleBuilder(model);
         builder.FindUnknown();
         return builder._problems;
+    });
+
+    /// <summary>What is made of a model. Whatever is damaged on the way is said with the model's name, here alone.
+    /// </summary>
+    private static T Of<T>(OnnxModel model, Func<ModuleBuilder, T> make)
+    {
+        try
+        {
+            return make(new ModuleBuilder(model));
+        }
+        catch (InvalidDataException damaged)
+        {
+            throw new InvalidDataException(
+                $"OnnxModel \"{model.Name}\": expected a graph that can be computed, but {damaged.Message}.", damaged);
+        }
     }
 
     private OnnxModule Build()
@@ -163,15 +159,7 @@ internal sealed class ModuleBuilder
             throw Bad($"{TensorContent.NameOf(tensor)} is there twice, or has no name");
         // What no node takes need not be of a type that is read.
         if (!_used.Contains(tensor.Name)) return;
-        try
-        {
-            _constants.Add(tensor.Name, new Value(TensorContent.Of(tensor, _external), tensor.Name));
-        }
-        catch (InvalidDataException damaged)
-        {
-            throw Bad(damaged.Message, damaged);
-        }
-
+        _constants.Add(tensor.Name, new Value(TensorContent.Of(tensor, _external), tensor.Name));
         _ranks[tensor.Name] = _constants[tensor.Name].Shape.Rank;
     }
 
@@ -214,38 +202,38 @@ internal sealed class ModuleBuilder
     /// </summary>
     private bool TryCompute(Node node)
     {
+        node.Constants = [.. node.Inputs.Select(input => input.Length == 0 ? null : _constants[input])];
+        node.Ranks = [.. node.Constants.Select(static value => value?.Shape.Rank)];
+        // Many nodes over one large constant take time, not memory: the rest is left to the pass.
+        foreach (Value? constant in node.Constants) _read += constant is null ? 0 : (long)constant.Shape.Count * 8;
+        if (_read > MostReadings * _model.MostComputed) return false;
+        Value[] results;
         try
         {
-            node.Constants = [.. node.Inputs.Select(input => input.Length == 0 ? null : _constants[input])];
-            node.Ranks = [.. node.Constants.Select(static value => value?.Shape.Rank)];
-            // Many nodes over one large constant take time, not memory: the rest is left to the pass.
-            foreach (Value? constant in node.Constants) _read += constant is null ? 0 : (long)constant.Shape.Count * 8;
-            if (_read > MostReadings * _model.MostComputed) return false;
             Kernel kernel = OperatorTable.Find(node.Op)!(node).Kernel;
             node.CheckAttributes();
-            var pass = new Pass([], isWide: false, _model.MostComputed / 2);
-            Value[] results = kernel(new Operands(node.Constants, pass));
-            for (int i = 0; i < node.Outputs.Length && i < results.Length; i++)
-            {
-                if (node.Outputs[i].Length == 0) continue;
-                _computed += (long)results[i].Shape.Count * 8;
-                if (_computed > _model.MostComputed)
-                {
-                    throw Bad($"its constants take more than {_model.MostComputed} bytes; it was made to fill the "
-                        + "memory");
-                }
-
-                _constants[node.Outputs[i]] = results[i];
-                _ranks[node.Outputs[i]] = results[i].Shape.Rank;
-            }
-
-            return node.Outputs.All(output => output.Length == 0 || _constants.ContainsKey(output));
+            results = kernel(new Operands(node.Constants, new Pass([], isWide: false, _model.MostComputed / 2)));
         }
-        catch (Exception failure) when (failure is Refusal or ArgumentException
-            || (failure is InvalidDataException && !NamesModel(failure)))
+        catch (Exception failure) when (failure is Refusal or ArgumentException or InvalidDataException)
         {
             return false;
         }
+
+        for (int i = 0; i < node.Outputs.Length && i < results.Length; i++)
+        {
+            if (node.Outputs[i].Length == 0) continue;
+            _computed += (long)results[i].Shape.Count * 8;
+            if (_computed > _model.MostComputed)
+            {
+                throw Bad($"its constants take more than {_model.MostComputed} bytes; it was made to fill the "
+                    + "memory");
+            }
+
+            _constants[node.Outputs[i]] = results[i];
+            _ranks[node.Outputs[i]] = results[i].Shape.Rank;
+        }
+
+        return IsFolded(node);
     }
 
     private void AddStep(Node node, LayerBuilder layers)
@@ -313,9 +301,5 @@ internal sealed class ModuleBuilder
         return ([.. weights], [.. constants], [.. values]);
     }
 
-    private static bool NamesModel(Exception exception) =>
-        exception.Message.StartsWith("OnnxModel", StringComparison.Ordinal);
-
-    private InvalidDataException Bad(string what, Exception? inner = null) =>
-        new($"OnnxModel \"{_model.Name}\": expected a graph that can be computed, but {what}.", inner);
+    private static InvalidDataException Bad(string what) => new(what);
 }
