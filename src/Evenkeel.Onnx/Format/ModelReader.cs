@@ -22,6 +22,9 @@ internal static class ModelReader
     private const int ModelGraph = 7, GraphNode = 1, GraphInitializer = 5, GraphSparse = 15, NodeAttribute = 5,
         AttributeTensor = 5, AttributeGraph = 6, SparseValues = 1, SparseIndices = 2;
 
+    /// <summary>The wire type of a field that has a length.</summary>
+    private const uint LengthDelimited = 2;
+
     /// <summary>The deepest graph in a graph, in messages; the parser takes fewer.</summary>
     private const int MostLevels = 200;
 
@@ -34,14 +37,6 @@ internal static class ModelReader
         Attribute,
         Tensor,
         Sparse,
-    }
-
-    private enum Level
-    {
-        Model,
-        Graph,
-        Operator,
-        Initializer,
     }
 
     /// <summary>Parses a model.</summary>
@@ -65,6 +60,9 @@ internal static class ModelReader
         return model;
     }
 
+    /// <summary>A field that has a length: its number, where it begins, and where its content does.</summary>
+    private readonly record struct Field(int Number, int Start, int Content);
+
     /// <summary>A value that was left out of what the parser gets.</summary>
     private readonly record struct Aliased(int Initializer, int Field, ReadOnlyMemory<byte> Bytes);
 
@@ -79,7 +77,7 @@ internal static class ModelReader
         public ReadOnlyMemory<byte> Lean()
         {
             var lean = new ArrayBufferWriter<byte>();
-            Copy(file, Level.Model, lean);
+            Copy(file, Kind.Model, lean);
             return lean.WrittenMemory;
         }
 
@@ -111,22 +109,9 @@ internal static class ModelReader
         {
             if (depth > MostLevels) throw new InvalidDataException($"messages in more than {MostLevels} messages");
             int position = 0;
-            while (position < message.Length)
+            while (TryNext(message, ref position, out Field field))
             {
-                ulong tag = Varint(message, ref position);
-                switch (tag & 7)
-                {
-                    case 0: Varint(message, ref position); continue;
-                    case 1: Skip(message, ref position, 8); continue;
-                    case 5: Skip(message, ref position, 4); continue;
-                    case 2: break;
-                    default: return;
-                }
-
-                ulong length = Varint(message, ref position);
-                int content = position;
-                Skip(message, ref position, length);
-                if (Inside(kind, (int)Math.Min(tag >> 3, int.MaxValue)) is not { } inner) continue;
+                if (Inside(kind, field.Number) is not { } inner) continue;
                 if (++_messages > _mostMessages)
                 {
                     throw new InvalidDataException(
@@ -134,7 +119,7 @@ internal static class ModelReader
                         + "made to fill the memory");
                 }
 
-                if (inner != Kind.Tensor) Count(message[content..position], inner, depth + 1);
+                if (inner != Kind.Tensor) Count(message[field.Content..position], inner, depth + 1);
             }
         }
 
@@ -149,59 +134,77 @@ internal static class ModelReader
             _ => null,
         };
 
-        private void Copy(ReadOnlyMemory<byte> message, Level level, ArrayBufferWriter<byte> to)
+        /// <summary>Copies a message without the large values of the initializers in it.</summary>
+        private void Copy(ReadOnlyMemory<byte> message, Kind kind, ArrayBufferWriter<byte> to)
         {
             ReadOnlySpan<byte> span = message.Span;
             int position = 0;
             // Fields that are copied as they are, up to here.
             int kept = 0;
-            while (position < span.Length)
+            while (TryNext(span, ref position, out Field field))
             {
-                int start = position;
-                ulong tag = Varint(span, ref position);
-                int field = (int)Math.Min(tag >> 3, int.MaxValue);
-                switch (tag & 7)
+                ReadOnlyMemory<byte> content = message[field.Content..position];
+                if (kind == Kind.Tensor)
                 {
-                    case 0: Varint(span, ref position); continue;
-                    case 1: Skip(span, ref position, 8); continue;
-                    case 5: Skip(span, ref position, 4); continue;
-                    case 2: break;
-                    // Groups are older than ONNX; the parser says what it does not understand.
-                    default: position = span.Length; continue;
+                    if (content.Length < LeastAliased || !IsBulk(field.Number)) continue;
+                    to.Write(span[kept..field.Start]);
+                    _aliased.Add(new Aliased(_initializers, field.Number, content));
                 }
-
-                ulong length = Varint(span, ref position);
-                int content = position;
-                Skip(span, ref position, length);
-                if (Inner(level, field) is { } inner)
+                else if (Inside(kind, field.Number) is { } inner && HoldsInitializers(kind, inner))
                 {
-                    to.Write(span[kept..start]);
-                    var part = new ArrayBufferWriter<byte>(Math.Max(16, Math.Min((int)length, 256)));
-                    Copy(message[content..position], inner, part);
-                    if (inner == Level.Initializer) _initializers++;
-                    WriteVarint(to, tag);
+                    to.Write(span[kept..field.Start]);
+                    var part = new ArrayBufferWriter<byte>(Math.Max(16, Math.Min(content.Length, 256)));
+                    Copy(content, inner, part);
+                    if (inner == Kind.Tensor) _initializers++;
+                    WriteVarint(to, ((ulong)field.Number << 3) | LengthDelimited);
                     WriteVarint(to, (ulong)part.WrittenCount);
                     to.Write(part.WrittenSpan);
-                    kept = position;
                 }
-                else if (level == Level.Initializer && length >= LeastAliased && IsBulk(field))
+                else
                 {
-                    to.Write(span[kept..start]);
-                    _aliased.Add(new Aliased(_initializers, field, message[content..position]));
-                    kept = position;
+                    continue;
                 }
+
+                kept = position;
             }
 
             to.Write(span[kept..]);
         }
 
-        private static Level? Inner(Level level, int field) => (level, field) switch
+        /// <summary>The graph of the model, and the initializers of that graph.</summary>
+        private static bool HoldsInitializers(Kind kind, Kind inner) =>
+            (kind, inner) is (Kind.Model, Kind.Graph) or (Kind.Graph, Kind.Tensor);
+
+        /// <summary>The next field that has a length; those of numbers are passed over.</summary>
+        /// <param name="message">The message.</param>
+        /// <param name="position">Where to look; afterwards the end of the field.</param>
+        /// <param name="field">The field.</param>
+        /// <returns>False at the end, and at a group: those are older than ONNX, and the parser refuses them.</returns>
+        private static bool TryNext(ReadOnlySpan<byte> message, ref int position, out Field field)
         {
-            (Level.Model, ModelGraph) => Level.Graph,
-            (Level.Graph, GraphNode) => Level.Operator,
-            (Level.Graph, GraphInitializer) => Level.Initializer,
-            _ => null,
-        };
+            while (position < message.Length)
+            {
+                int start = position;
+                ulong tag = Varint(message, ref position);
+                switch (tag & 7)
+                {
+                    case 0: Varint(message, ref position); continue;
+                    case 1: Skip(message, ref position, 8); continue;
+                    case 5: Skip(message, ref position, 4); continue;
+                    case LengthDelimited: break;
+                    default: field = default; return false;
+                }
+
+                ulong length = Varint(message, ref position);
+                int content = position;
+                Skip(message, ref position, length);
+                field = new Field((int)Math.Min(tag >> 3, int.MaxValue), start, content);
+                return true;
+            }
+
+            field = default;
+            return false;
+        }
 
         private static bool IsBulk(int field) => field is TensorProto.RawDataFieldNumber
             or TensorProto.FloatDataFieldNumber or TensorProto.DoubleDataFieldNumber

@@ -11,6 +11,7 @@ internal sealed class ModuleBuilder
 
     private readonly OnnxModel _model;
     private readonly ExternalData? _external;
+    private readonly string[] _outputs;
     private readonly List<Node> _nodes;
     private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _constants = new(StringComparer.Ordinal);
@@ -25,8 +26,9 @@ internal sealed class ModuleBuilder
     {
         (_model, _external) = (model, model.External?.Again());
         GraphProto graph = model.Proto.Graph;
+        _outputs = [.. graph.Output.Select(static output => output.Name)];
         foreach (NodeProto node in graph.Node) _used.UnionWith(node.Input);
-        _used.UnionWith(graph.Output.Select(static output => output.Name));
+        _used.UnionWith(_outputs);
         _nodes = [.. graph.Node.Select(node => new Node(node, model.Opset, _external) { IsUsed = _used.Contains })];
     }
 
@@ -79,11 +81,11 @@ internal sealed class ModuleBuilder
         }
 
         FoldConstants();
-        List<Node> nodes = Patterns.Simplified(_nodes.FindAll(node => !IsFolded(node)), _constants,
-            [.. graph.Output.Select(static output => output.Name)]);
+        List<Node> nodes = Patterns.Simplified(
+            _nodes.FindAll(node => !IsFolded(node)), _constants, [.. _outputs]);
         _used.Clear();
         foreach (Node node in nodes) _used.UnionWith(node.Inputs);
-        _used.UnionWith(graph.Output.Select(static output => output.Name));
+        _used.UnionWith(_outputs);
 
         int[] inputSlots = [.. _model.Inputs.Select(input => SlotOf(input.Name))];
         var program = new Program();
@@ -91,18 +93,18 @@ internal sealed class ModuleBuilder
         var layers = new LayerBuilder(module);
         foreach (Node node in nodes) AddStep(node, layers);
         if (_problems.Count > 0) throw new OnnxNotSupportedException(_model.Name, _problems);
-        foreach (string output in graph.Output.Select(static output => output.Name))
+        foreach (string output in _outputs)
         {
             if (!_defined.Contains(output) && !_constants.ContainsKey(output))
                 throw Bad($"nothing makes the output \"{output}\"");
         }
 
-        int[] outputSlots = [.. graph.Output.Select(output => SlotOf(output.Name))];
+        int[] outputSlots = [.. _outputs.Select(SlotOf)];
         (Program.Source[] weights, Program.Source[] constants, Tensor[] values) = Sources(layers);
         program.Complete(
             [.. _model.Inputs.Select(static input => input.Name)], types,
             _model.Inputs is [{ Shape: [var batch, ..] }, ..] ? batch.Size : null, inputSlots,
-            [.. _model.Outputs.Select(static output => output.Name)], outputSlots,
+            _outputs, outputSlots,
             weights, constants, [.. _steps], _slots.Count);
         module.Complete([.. layers.Layers], [.. layers.Weights], values);
         return module;
@@ -282,7 +284,7 @@ internal sealed class ModuleBuilder
         var constants = new List<Program.Source>();
         var values = new List<Tensor>();
         var taken = new HashSet<int>(_steps.SelectMany(static step => step.Inputs));
-        taken.UnionWith(_model.Proto.Graph.Output.Select(output => _slots.GetValueOrDefault(output.Name, -1)));
+        taken.UnionWith(_outputs.Select(SlotOf));
         foreach ((string name, int slot) in _slots)
         {
             if (!taken.Contains(slot) || !_constants.TryGetValue(name, out Value? value)) continue;

@@ -98,21 +98,9 @@ internal sealed class Pass(
     }
 
     /// <summary>The shape to which operands broadcast.</summary>
-    /// <exception cref="InvalidDataException">They do not broadcast, or the value would be too large.</exception>
-    public Shape Broadcast(Shape a, Shape b)
-    {
-        int rank = Math.Max(a.Rank, b.Rank);
-        Span<long> sizes = stackalloc long[rank];
-        for (int i = 1; i <= rank; i++)
-        {
-            int left = i <= a.Rank ? a[-i] : 1, right = i <= b.Rank ? b[-i] : 1;
-            if (left != right && left != 1 && right != 1)
-                throw new InvalidDataException($"the shapes {a} and {b} do not broadcast");
-            sizes[^i] = left == 1 ? right : left;
-        }
-
-        return Fitting(sizes);
-    }
+    /// <exception cref="ArgumentException">They do not broadcast.</exception>
+    /// <exception cref="InvalidDataException">The value would be too large.</exception>
+    public Shape Broadcast(Shape a, Shape b) => Fitting(Broadcasting.Shape("its operands", a, b));
 
     /// <summary>The type in which a type of the graph is computed.</summary>
     public DType TypeOf(Format.TensorType type) =>

@@ -25,8 +25,8 @@ internal sealed class Program
         string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU, int? Rank,
         Action<Shape, Pass>? Check);
 
-    private int[]? _soleConsumers;
-    private int[][]? _lastUses;
+    private int[] _soleConsumers = [];
+    private int[][] _lastUses = [];
 
     public IReadOnlyList<string> Inputs { get; private set; } = [];
 
@@ -53,11 +53,12 @@ internal sealed class Program
     public void Complete(
         IReadOnlyList<string> inputs, TensorType[] inputTypes, long? fixedBatch, int[] inputSlots,
         IReadOnlyList<string> outputs, int[] outputSlots, Source[] weights, Source[] constants, Step[] steps,
-            int slotCount)
+        int slotCount)
     {
         (Inputs, InputTypes, FixedBatch, InputSlots) = (inputs, inputTypes, fixedBatch, inputSlots);
         (Outputs, OutputSlots) = (outputs, outputSlots);
         (Weights, Constants, Steps, SlotCount) = (weights, constants, steps, slotCount);
+        (_soleConsumers, _lastUses) = (SoleConsumers(), LastUses());
     }
 
     /// <summary>Runs all steps.</summary>
@@ -96,8 +97,6 @@ internal sealed class Program
 
     private void Execute(Value?[] slots, Pass pass, Tape? tape)
     {
-        int[] sole = _soleConsumers ??= SoleConsumers();
-        int[][] lastUses = _lastUses ??= LastUses();
         // A hook may keep what it sees.
         bool releases = tape is { RecordGradients: false } && !Array.Exists(pass.Layers, static layer =>
             layer.HasHooks);
@@ -106,20 +105,20 @@ internal sealed class Program
         bool[] done = new bool[Steps.Length];
         for (int i = 0; i < Steps.Length; i++)
         {
-            if (!done[i]) RunStep(Steps[i], slots, pass, sole, done, ref operands);
+            if (!done[i]) RunStep(Steps[i], slots, pass, done, ref operands);
             handles?.Note(Steps[i], slots);
-            foreach (int slot in lastUses[i]) handles?.Release(slot, slots, tape!);
+            foreach (int slot in _lastUses[i]) handles?.Release(slot, slots, tape!);
         }
     }
 
     private void RunStep(
-        Step step, Value?[] slots, Pass pass, int[] sole, bool[] done, ref Value?[] operands)
+        Step step, Value?[] slots, Pass pass, bool[] done, ref Value?[] operands)
     {
         try
         {
             if (step.Layer >= 0 && (step.Rank is null || slots[step.Inputs[0]]!.Shape.Rank == step.Rank))
             {
-                RunLayer(step, slots, pass, sole, done);
+                RunLayer(step, slots, pass, done);
                 return;
             }
 
@@ -222,7 +221,7 @@ internal sealed class Program
     }
 
     /// <summary>A layer, with the ReLU that alone takes its output if the layer can apply it.</summary>
-    private void RunLayer(Step step, Value?[] slots, Pass pass, int[] sole, bool[] done)
+    private void RunLayer(Step step, Value?[] slots, Pass pass, bool[] done)
     {
         Module layer = pass.Layers[step.Layer];
         Value x = pass.Entered(slots[step.Inputs[0]]!);
@@ -231,9 +230,9 @@ internal sealed class Program
         if (layer is IFusesReLU fusing && !layer.HasHooks)
         {
             var passed = new List<int>();
-            for (int place = output; place >= 0 && sole[place] >= 0;)
+            for (int place = output; place >= 0 && _soleConsumers[place] >= 0;)
             {
-                int next = sole[place];
+                int next = _soleConsumers[place];
                 Step after = Steps[next];
                 passed.Add(next);
                 if (after.IsReLU)

@@ -55,7 +55,7 @@ internal static class Activations
         all["ThresholdedRelu"] = static node =>
         {
             double alpha = node.Float("alpha", 1);
-            return Kernel(x => Tensor.Where(Step01(x, value => value > alpha), x, Tensor.Zeros([], x.DType)));
+            return Kernel(x => Tensor.Where(Arithmetic.Mapped(x, value => value > alpha ? 1 : 0), x, Tensor.Zeros([], x.DType)));
         };
         all["PRelu"] = static node => (Kernel)(x =>
         {
@@ -75,14 +75,6 @@ internal static class Activations
     /// <summary>A kernel of one floating-point input.</summary>
     public static Operation Kernel(Func<Tensor, Tensor> function) =>
         new(x => [x[0].With(function(x.Float(0)))]);
-
-    /// <summary>1 where a condition holds, 0 elsewhere; without a gradient.</summary>
-    public static Tensor Step01(Tensor x, Func<double, bool> holds)
-    {
-        double[] values = x.Detach().To(DType.Float64).ToArray<double>();
-        for (int i = 0; i < values.Length; i++) values[i] = holds(values[i]) ? 1 : 0;
-        return Tensor.From(values, x.Shape).To(x.DType);
-    }
 
     private static Factory Unary(Func<Tensor, Tensor> function) => _ => Kernel(function);
 

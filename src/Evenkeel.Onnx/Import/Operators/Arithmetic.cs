@@ -41,7 +41,8 @@ internal static class Arithmetic
         all["Ceil"] = Rounded(Math.Ceiling);
         all["Round"] = Rounded(static x => Math.Round(x, MidpointRounding.ToEven));
         all["Sign"] = static _ => (Kernel)(static x =>
-            [x[0].IsFloat ? Mapped(x[0], static value => double.IsNaN(value) ? value : Math.Sign(value))
+            [x[0].IsFloat
+                ? x[0].With(Mapped(x[0].Tensor, static value => double.IsNaN(value) ? value : Math.Sign(value)))
                 : x[0].With(Tensor.From([.. x.Longs(0).Select(static value => (long)Math.Sign(value))], x[0].Shape))]);
     }
 
@@ -177,13 +178,14 @@ internal static class Arithmetic
 
     /// <summary>Functions that are constant between jumps: their gradient is 0.</summary>
     private static Factory Rounded(Func<double, double> function) => _ =>
-        (Kernel)(x => [x[0].IsFloat ? Mapped(x[0], function) : x[0]]);
+        (Kernel)(x => [x[0].IsFloat ? x[0].With(Mapped(x[0].Tensor, function)) : x[0]]);
 
-    private static Value Mapped(Value x, Func<double, double> function)
+    /// <summary>A function of each value, computed in double; without a gradient.</summary>
+    public static Tensor Mapped(Tensor x, Func<double, double> function)
     {
-        double[] values = x.Tensor.Detach().To(DType.Float64).ToArray<double>();
+        double[] values = x.Detach().To(DType.Float64).ToArray<double>();
         for (int i = 0; i < values.Length; i++) values[i] = function(values[i]);
-        return x.With(Tensor.From(values, x.Shape).To(x.Tensor.DType));
+        return Tensor.From(values, x.Shape).To(x.DType);
     }
 
     /// <summary>The result has the type of the base.</summary>

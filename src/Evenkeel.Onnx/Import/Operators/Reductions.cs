@@ -22,7 +22,8 @@ internal static class Reductions
         {
             // What is not finite cannot be taken off: it would leave NaN.
             Tensor most = Max(x, axes, keep: true).Detach();
-            most = Tensor.Where(Activations.Step01(most, double.IsFinite), most, Tensor.Zeros([], x.DType));
+            Tensor isFinite = Arithmetic.Mapped(most, static value => double.IsFinite(value) ? 1 : 0);
+            most = Tensor.Where(isFinite, most, Tensor.Zeros([], x.DType));
             Tensor sum = Sum((x - most).Exp(), axes, keep: true).Log() + most;
             return keep ? sum : Sum(sum, axes, keep: false);
         });
