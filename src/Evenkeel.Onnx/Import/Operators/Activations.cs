@@ -55,7 +55,8 @@ internal static class Activations
         all["ThresholdedRelu"] = static node =>
         {
             double alpha = node.Float("alpha", 1);
-            return Kernel(x => Tensor.Where(Arithmetic.Mapped(x, value => value > alpha ? 1 : 0), x, Tensor.Zeros([], x.DType)));
+            return Kernel(x => Tensor.Where(
+                Arithmetic.Mapped(x, value => value > alpha ? 1 : 0), x, Tensor.Zeros([], x.DType)));
         };
         all["PRelu"] = static node => (Kernel)(x =>
         {
