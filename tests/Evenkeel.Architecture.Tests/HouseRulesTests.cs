@@ -32,7 +32,7 @@ public sealed partial class HouseRulesTests
         ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
         ["Evenkeel.Onnx"] = ["Format", "Import", "Export"],
         ["Evenkeel.Tables"] = ["Reading", "Learning", "Loading"],
-        ["Evenkeel.Workbench"] = ["Settings", "Files", "Models", "Data", "Watching", "Runs"],
+        ["Evenkeel.Workbench"] = ["Settings", "Files", "Models", "Data", "Watching", "Runs", "Diagnoses"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
     };
 

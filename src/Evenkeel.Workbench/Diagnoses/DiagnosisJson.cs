@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Evenkeel.Examination;
+
+namespace Evenkeel.Workbench.Diagnoses;
+
+/// <summary>A diagnosis as one JSON object, as <c>docs/results-schema.md</c> describes it.</summary>
+internal static class DiagnosisJson
+{
+    /// <summary>The object. A number that is not finite is a text: JSON has no word for it.</summary>
+    /// <param name="diagnosis">The diagnosis.</param>
+    public static JsonObject Of(Diagnosis diagnosis) => new()
+    {
+        ["file"] = diagnosis.Subject,
+        ["format"] = diagnosis.Network.Format,
+        ["verdict"] = diagnosis.Verdict,
+        ["findings"] = Array(diagnosis.Findings, static finding => new JsonObject
+        {
+            ["rule"] = finding.Rule,
+            ["level"] = NameOf(finding.Level),
+            ["layer"] = finding.Layer,
+            ["channels"] = Array(finding.Channels, static channel => channel),
+            ["measured"] = Number(finding.Measured),
+            ["bound"] = double.IsNaN(finding.Bound) ? null : Number(finding.Bound),
+            ["message"] = finding.Message,
+            ["remedy"] = finding.Remedy,
+        }),
+        ["notChecked"] = Array(diagnosis.NotChecked, static rule => new JsonObject
+        {
+            ["rule"] = rule.Rule,
+            ["reason"] = rule.Reason,
+        }),
+        ["assumptions"] = Array(diagnosis.Network.Assumptions, static text => text),
+        ["layers"] = Array(diagnosis.Network.Layers, LayerOf),
+    };
+
+    /// <summary>The word for a level: <c>error</c>, <c>warning</c>, <c>note</c>.</summary>
+    public static string NameOf(FindingLevel level) => level switch
+    {
+        FindingLevel.Error => "error",
+        FindingLevel.Warning => "warning",
+        _ => "note",
+    };
+
+    /// <summary>A number; a text if it is not finite.</summary>
+    public static JsonNode Number(double value) =>
+        double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
+
+    private static JsonObject LayerOf(ExaminedLayer layer)
+    {
+        var json = new JsonObject { ["name"] = layer.Name, ["kind"] = layer.Kind };
+        if (layer is ExaminedNorm norm) AddNorm(json, norm);
+        else if (layer is ExaminedLinear linear) AddLinear(json, linear);
+        return json;
+    }
+
+    private static void AddNorm(JsonObject json, ExaminedNorm norm)
+    {
+        json["channels"] = norm.Channels;
+        json["type"] = norm.StoredType;
+        json["eps"] = Number(norm.Eps);
+        json["momentum"] = norm.Momentum is { } momentum ? Number(momentum) : null;
+        json["batches"] = norm.Batches;
+        json["gamma"] = SpreadOf(norm.Gamma);
+        json["beta"] = SpreadOf(norm.Beta);
+        json["runningMean"] = SpreadOf(norm.Mean);
+        json["runningVariance"] = SpreadOf(norm.Variance);
+        json["before"] = norm.Before?.Name;
+        json["after"] = norm.After?.Name;
+    }
+
+    private static void AddLinear(JsonObject json, ExaminedLinear linear)
+    {
+        json["shape"] = Array(linear.Shape, static size => size);
+        json["outputs"] = linear.Outputs;
+        json["filterNorm"] = SpreadOf(linear.FilterNorms);
+        json["bias"] = SpreadOf(linear.Bias);
+    }
+
+    private static JsonObject? SpreadOf(double[]? values) => values is not { Length: > 0 } ? null : new JsonObject
+    {
+        ["min"] = Number(values.Min()),
+        ["mean"] = Number(values.Average()),
+        // Unlike Max of LINQ, a NaN among the values is the result.
+        ["max"] = Number(values.Aggregate(Math.Max)),
+    };
+
+    private static JsonArray Array<T>(IEnumerable<T> values, Func<T, JsonNode?> node) => new([.. values.Select(node)]);
+}

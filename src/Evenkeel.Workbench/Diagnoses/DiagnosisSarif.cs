@@ -1,0 +1,123 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using Evenkeel.Examination;
+
+namespace Evenkeel.Workbench.Diagnoses;
+
+/// <summary>A diagnosis as a SARIF 2.1.0 log, which hosts of code and editors show.</summary>
+internal static class DiagnosisSarif
+{
+    private const string Schema = "https://json.schemastore.org/sarif-2.1.0.json";
+
+    /// <summary>The log.</summary>
+    /// <param name="diagnosis">The diagnosis.</param>
+    /// <param name="file">The examined file or folder, as the user named it.</param>
+    /// <param name="options">What was checked: rules of the user are among its rules.</param>
+    public static JsonObject Of(Diagnosis diagnosis, string file, DoctorOptions options)
+    {
+        DoctorRule[] rules = [.. Doctor.Rules.Concat(options.Rules)
+            .Where(rule => !options.Disabled.Contains(rule.Id))];
+        // A diagnosis may name a rule that is in neither list: it gets a descriptor of its id alone.
+        List<string> ids = [.. rules.Select(static rule => rule.Id)
+            .Concat(diagnosis.Findings.Select(static finding => finding.Rule))
+            .Concat(diagnosis.NotChecked.Select(static rule => rule.Rule)).Distinct(StringComparer.Ordinal)];
+        var places = ids.Index().ToDictionary(
+            static pair => pair.Item, static pair => pair.Index, StringComparer.Ordinal);
+        var run = new JsonObject
+        {
+            ["tool"] = new JsonObject
+            {
+                ["driver"] = new JsonObject
+                {
+                    ["name"] = "evenkeel doctor",
+                    ["version"] = Version,
+                    ["rules"] = Array(ids, id => RuleOf(id, rules.FirstOrDefault(rule => rule.Id == id)?.Title ?? id)),
+                },
+            },
+            ["invocations"] = new JsonArray(new JsonObject
+            {
+                ["executionSuccessful"] = true,
+                ["toolExecutionNotifications"] = Array(diagnosis.NotChecked, rule => new JsonObject
+                {
+                    ["level"] = "note",
+                    ["message"] = TextOf($"{rule.Rule} was not checked: {rule.Reason}"),
+                    ["associatedRule"] = Reference(rule.Rule),
+                }),
+            }),
+            ["artifacts"] = new JsonArray(new JsonObject { ["location"] = ArtifactOf(file) }),
+            ["columnKind"] = "utf16CodeUnits",
+            ["results"] = Array(diagnosis.Findings, ResultOf),
+        };
+        return new JsonObject
+        {
+            ["$schema"] = Schema,
+            ["version"] = "2.1.0",
+            ["runs"] = new JsonArray(run),
+        };
+
+        JsonObject Reference(string id) => new() { ["id"] = id, ["index"] = places[id] };
+
+        JsonObject ResultOf(Finding finding) => new()
+        {
+            ["ruleId"] = finding.Rule,
+            ["ruleIndex"] = places[finding.Rule],
+            ["level"] = DiagnosisJson.NameOf(finding.Level),
+            ["message"] = TextOf(finding.Remedy.Length == 0 ? finding.Message
+                : $"{finding.Message} Remedy: {finding.Remedy}"),
+            ["locations"] = new JsonArray(LocationOf(file, finding.Layer)),
+            ["properties"] = new JsonObject
+            {
+                ["channels"] = Array(finding.Channels, static channel => channel),
+                ["measured"] = DiagnosisJson.Number(finding.Measured),
+                ["bound"] = DiagnosisJson.Number(finding.Bound),
+                ["remedy"] = finding.Remedy,
+            },
+        };
+    }
+
+    private static string Version { get; } =
+        typeof(DiagnosisSarif).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+            .InformationalVersion.Split('+')[0];
+
+    private static JsonObject RuleOf(string id, string title)
+    {
+        var rule = new JsonObject { ["id"] = id, ["shortDescription"] = TextOf(title) };
+        if (RulePages.Of(id) is not { } page) return rule;
+        rule["fullDescription"] = TextOf(RulePages.SectionOf(page, "What is measured"));
+        rule["help"] = new JsonObject { ["text"] = page, ["markdown"] = page };
+        return rule;
+    }
+
+    private static JsonObject LocationOf(string file, string layer)
+    {
+        var location = new JsonObject
+        {
+            ["physicalLocation"] = new JsonObject { ["artifactLocation"] = ArtifactOf(file) },
+        };
+        if (layer.Length > 0)
+        {
+            location["logicalLocations"] = new JsonArray(new JsonObject
+            {
+                ["name"] = layer.Split('.', '/')[^1] is { Length: > 0 } last ? last : layer,
+                ["fullyQualifiedName"] = layer,
+                ["kind"] = "object",
+            });
+        }
+
+        return location;
+    }
+
+    /// <summary>A path as a URI: relative if it is, with every letter that a URI cannot hold escaped.</summary>
+    private static JsonObject ArtifactOf(string file)
+    {
+        string[] parts = file.Replace('\\', '/').Split('/');
+        string uri = Path.IsPathRooted(file)
+            ? new Uri(Path.GetFullPath(file)).AbsoluteUri
+            : string.Join('/', parts.Select(Uri.EscapeDataString));
+        return new JsonObject { ["uri"] = uri, ["index"] = 0 };
+    }
+
+    private static JsonObject TextOf(string text) => new() { ["text"] = text };
+
+    private static JsonArray Array<T>(IEnumerable<T> values, Func<T, JsonNode?> node) => new([.. values.Select(node)]);
+}
