@@ -14,6 +14,9 @@ internal sealed class DiagnosisPage
     /// <summary>So many layers of a rule are named at the top; all of them stand in the column below.</summary>
     private const int MostNamed = 8;
 
+    /// <summary>A note in more layers than these is told once.</summary>
+    private const int MostInFull = 3;
+
     private static readonly string s_style = Resource("report.css") + Resource("doctor.css");
 
     private readonly HtmlWriter _html = new();
@@ -102,7 +105,7 @@ internal sealed class DiagnosisPage
         _html.Element("h1", Title);
         using (_html.Open("p", ("class", "answer")))
         {
-            _html.Element("span", words[0], ("class", $"level {(words[0] == "healthy" ? "healthy" : level)}"));
+            _html.Element("span", words[0], ("class", $"level is-{(words[0] == "healthy" ? words[0] : level)}"));
             _html.Text(words.Length > 1 ? $" {words[1]}" : " nothing found");
         }
 
@@ -124,7 +127,7 @@ internal sealed class DiagnosisPage
                 _diagnosis.Findings.GroupBy(static finding => (finding.Rule, finding.Level)))
             {
                 Finding first = group.First();
-                using (_html.Open("li", ("class", DiagnosisJson.NameOf(first.Level))))
+                using (_html.Open("li", ("class", ToneOf(first)), ("id", IdOf(first))))
                 {
                     WriteHeading(first);
                     WriteText("p", first.Message);
@@ -140,7 +143,7 @@ internal sealed class DiagnosisPage
         using (_html.Open("h3"))
         {
             string level = DiagnosisJson.NameOf(finding.Level);
-            _html.Element("span", level, ("class", $"level {level}"));
+            _html.Element("span", level, ("class", $"level {ToneOf(finding)}"));
             _html.Text($" {RulePages.TitleOf(finding.Rule)} ");
             _html.Element("small", finding.Rule);
         }
@@ -198,7 +201,7 @@ internal sealed class DiagnosisPage
         Finding[] findings = _places[layer.Name] == place ? [.. _findings[layer.Name]] : [];
         string level = findings.Length == 0 ? "silent" : DiagnosisJson.NameOf(findings.Max(static one => one.Level));
         string kind = layer is ExaminedNorm ? "norm" : "linear";
-        using (_html.Open("li", ("class", $"layer {kind} {level}"), ("id", $"layer-{place}")))
+        using (_html.Open("li", ("class", $"layer {kind} is-{level}"), ("id", $"layer-{place}")))
         {
             using (_html.Open("div", ("class", "who")))
             {
@@ -248,7 +251,13 @@ internal sealed class DiagnosisPage
         {
             foreach (Finding finding in all)
             {
-                using (_html.Open("article", ("class", DiagnosisJson.NameOf(finding.Level))))
+                if (IsFrequent(finding))
+                {
+                    WriteBrief(finding);
+                    continue;
+                }
+
+                using (_html.Open("article", ("class", ToneOf(finding))))
                 {
                     WriteHeading(finding);
                     WriteText("p", finding.Layer.Length > 0 && !_places.ContainsKey(finding.Layer)
@@ -259,6 +268,24 @@ internal sealed class DiagnosisPage
             }
         }
     }
+
+    /// <summary>A note of many layers is told once, at the top, and named beside them.</summary>
+    private bool IsFrequent(Finding finding) => finding.Level == FindingLevel.Note
+        && _diagnosis.Findings.Count(other => other.Rule == finding.Rule) > MostInFull;
+
+    private void WriteBrief(Finding finding)
+    {
+        using (_html.Open("article", ("class", $"brief {ToneOf(finding)}")))
+        using (_html.Open("h3"))
+        {
+            _html.Element("a", RulePages.TitleOf(finding.Rule), ("href", $"#{IdOf(finding)}"));
+            _html.Element("small", finding.Rule);
+        }
+    }
+
+    private static string ToneOf(Finding finding) => $"is-{DiagnosisJson.NameOf(finding.Level)}";
+
+    private static string IdOf(Finding finding) => $"{finding.Rule}-{DiagnosisJson.NameOf(finding.Level)}";
 
     /// <summary>What was not checked, what was assumed, and what the rules that found something say of themselves.
     /// </summary>

@@ -12,7 +12,7 @@ namespace Evenkeel.Workbench.Diagnoses;
 internal sealed class NormDrawing
 {
     private const int Bins = 48;
-    private const double Width = 192, Height = 34, Foot = 6;
+    private const double Width = 192, Height = 34, Foot = 9;
 
     /// <summary>
     /// beta/|gamma| below which a channel behind ReLU is active for less than one value in a thousand, if its inputs
@@ -43,7 +43,7 @@ internal sealed class NormDrawing
         {
             if (norm.Gamma is { } gamma) Spread("|γ|", [.. Sizes(gamma)], _gamma, marks);
             if (norm.Mean is null && norm.Beta is { } beta) Spread("β", beta, _beta, marks);
-            if (Means(norm) is { } means) Spread("mean / deviation", means, _mean, marks);
+            if (Means(norm) is { } means) Spread("mean/sd", means, _mean, marks);
             if (norm.Variance is { } variance) Spread("variance", variance, _variance, marks, line: norm.Eps);
             if (norm.Activation == FollowingActivation.ReLU && DeadOf(norm) is { } dead) Share(dead, norm.Channels);
         }
@@ -56,7 +56,7 @@ internal sealed class NormDrawing
     {
         if (linear.FilterNorms.Length == 0) return;
         using (_html.Open("div", ("class", "pictures")))
-            Spread("|w| of the filters", linear.FilterNorms, _filter, marks);
+            Spread("|w|", linear.FilterNorms, _filter, marks);
     }
 
     /// <summary>The channels that are constant behind ReLU if their inputs are normal; null without gamma and beta.
@@ -101,8 +101,8 @@ internal sealed class NormDrawing
                 {
                     double? place = channel < values.Length ? scale.Place(values[channel]) : null;
                     if (place is not { } x) continue;
-                    string tip = Text(Width * x), left = Text(Width * x - 3), right = Text(Width * x + 3);
-                    _html.Element("path", "", ("class", $"mark {DiagnosisJson.NameOf(level)}"),
+                    string tip = Text(Width * x), left = Text(Width * x - 4.5), right = Text(Width * x + 4.5);
+                    _html.Element("path", "", ("class", $"mark is-{DiagnosisJson.NameOf(level)}"),
                         ("d", $"M{tip} {Text(Height + 1)}L{right} {Text(Height + Foot)}H{left}Z"));
                 }
             }
@@ -138,7 +138,7 @@ internal sealed class NormDrawing
         {
             using (_html.Open("figcaption"))
             {
-                _html.Element("span", "dead behind ReLU");
+                _html.Element("span", "dead");
                 _html.Element("b", count);
             }
 
@@ -157,7 +157,13 @@ internal sealed class NormDrawing
     private void Line(string name, double place) => _html.Element("line", "", ("class", name), ("x1", Text(Width * place)),
         ("x2", Text(Width * place)), ("y1", "0"), ("y2", Text(Height)));
 
-    private static string Number(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
+    /// <summary>Three digits; a power of ten without zeros before it.</summary>
+    private static string Number(double value)
+    {
+        string text = value.ToString("G3", CultureInfo.InvariantCulture);
+        int at = text.IndexOf('E', StringComparison.Ordinal);
+        return at < 0 ? text : $"{text[..at]}e{int.Parse(text.AsSpan(at + 1), CultureInfo.InvariantCulture)}";
+    }
 
     private static string Text(double value) => Math.Round(value, 2).ToString(CultureInfo.InvariantCulture);
 }
