@@ -147,7 +147,10 @@ public sealed record ExaminedLinear(string Name, string Kind, IReadOnlyList<long
     public long? Operations { get; init; }
 }
 
-/// <summary>A tensor of no kind that the doctor knows: only whether it is finite is looked at.</summary>
+/// <summary>
+/// A tensor of no kind that the doctor knows: only whether its values are numbers is looked at. Infinite ones may be
+/// meant, as in a mask.
+/// </summary>
 /// <param name="Name">The name.</param>
 /// <param name="Kind">What it is, for people.</param>
 /// <param name="Shape">The sizes of its dimensions.</param>

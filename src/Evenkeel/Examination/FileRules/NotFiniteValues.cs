@@ -4,7 +4,8 @@ namespace Evenkeel.Examination;
 internal sealed class NotFiniteValues : FileRule
 {
     private static readonly string[] s_statistics =
-        ["running_mean", "running_var", "moving_mean", "moving_variance", "moving_var", "mean", "var"];
+        ["running_mean", "running_var", "moving_mean", "moving_variance", "moving_var", "mean", "var", "_mean",
+        "_variance"];
 
     public override string Id => "EK101";
 
@@ -17,13 +18,14 @@ internal sealed class NotFiniteValues : FileRule
             if (layer.NotFinite.Count == 0) continue;
             bool isStatistics = layer is ExaminedNorm
                 && layer.NotFinite.All(static part => s_statistics.Contains(part.Tensor));
-            string parts = string.Join(", ", layer.NotFinite.Select(static part =>
-                $"{part.Count} of {part.Tensor}"));
-            findings.Add(FindingLevel.Error, layer.Name, ChannelsOf(layer), layer.NotFinite.Sum(static part => part.Count), 0,
-                $"Values are NaN or infinite: {parts}. The layer's outputs are not finite either.",
+            string parts = string.Join(" and ", layer.NotFinite.Select(static part =>
+                $"{Ratios.Count((int)Math.Min(part.Count, int.MaxValue), "value")} of {part.Tensor}"));
+            findings.Add(FindingLevel.Error, layer.Name, ChannelsOf(layer),
+                layer.NotFinite.Sum(static part => part.Count), 0,
+                $"NaN or infinite: {parts}. What the layer computes with them is not finite either.",
                 isStatistics
-                    ? "evenkeel recalibrate measures the statistics again; the weights need not be trained again."
-                    : "Go back to an older checkpoint: these weights cannot be measured again.");
+                    ? "evenkeel recalibrate: statistics are measured again, and the weights stay."
+                    : "Go back to an older checkpoint: weights cannot be measured again.");
         }
     }
 

@@ -39,6 +39,7 @@ internal sealed class FilterScan
     private readonly double[] _peaks;
     private readonly ulong[] _low, _high;
     private readonly long[] _bad;
+    private long _nans;
 
     private FilterScan(int filters)
     {
@@ -58,6 +59,9 @@ internal sealed class FilterScan
 
     /// <summary>The number of values that are not finite.</summary>
     public long NotFinite => _bad.Sum();
+
+    /// <summary>The number of values that are no numbers. Infinite ones may be meant, for example in a mask.</summary>
+    public long NaNs => _nans;
 
     /// <summary>Reads a weight.</summary>
     /// <param name="type">The type of its values; one that widens to floating point.</param>
@@ -200,7 +204,7 @@ internal sealed class FilterScan
             (low, high) = ((low ^ bits) * LowPrime, BitOperations.RotateLeft(high + bits, 29) * HighPrime);
             if (!double.IsFinite(value))
             {
-                _bad[filter]++;
+                NoteNotFinite(filter, double.IsNaN(value));
                 continue;
             }
 
@@ -257,7 +261,7 @@ internal sealed class FilterScan
             {
                 if (!float.IsFinite(value))
                 {
-                    _bad[filter]++;
+                    NoteNotFinite(filter, float.IsNaN(value));
                     continue;
                 }
 
@@ -268,6 +272,12 @@ internal sealed class FilterScan
 
         _squares[filter] += squares;
         _peaks[filter] = Math.Max(_peaks[filter], BitConverter.UInt32BitsToSingle(peak));
+    }
+
+    private void NoteNotFinite(int filter, bool isNaN)
+    {
+        _bad[filter]++;
+        if (isNaN) Interlocked.Increment(ref _nans);
     }
 
     private static (ulong Low, ulong High) Mixed(ulong low, ulong high, uint bits) =>

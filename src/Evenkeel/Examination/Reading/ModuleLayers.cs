@@ -30,7 +30,7 @@ internal static class ModuleLayers
     {
         foreach ((string part, Parameter parameter) in module.OwnParameters)
         {
-            long bad = Scan(parameter.Value, FilterLayout.Whole(parameter.Value.Count)).NotFinite;
+            long bad = Scan(parameter.Value, FilterLayout.Whole(parameter.Value.Count)).NaNs;
             yield return new ExaminedTensor(Module.Join(name, part), "parameter",
                 [.. parameter.Value.Shape.Select(static size => (long)size)])
             {

@@ -127,11 +127,11 @@ internal sealed class StateLayers
         return sizes[0] % groups == 0 ? transposed with { Groups = groups } : null;
     }
 
-    /// <summary>A tensor that is no part of a layer: whether its values are finite.</summary>
+    /// <summary>A tensor that is no part of a layer: whether its values are numbers. A mask has infinite ones.</summary>
     private void AddOther(string name)
     {
         if (_source.FloatTypeOf(name) is null) return;
-        long bad = _source.Scan(name, FilterLayout.Whole(_source.CountOf(name))).NotFinite;
+        long bad = _source.Scan(name, FilterLayout.Whole(_source.CountOf(name))).NaNs;
         _layers.Add(new ExaminedTensor(name, "tensor", _source.SizesOf(name))
         {
             NotFinite = bad == 0 ? [] : [(LastPart(name), bad)],
