@@ -75,6 +75,12 @@ public sealed class Tape
     public bool PoolsBatchStatistics { get; init; }
 
     /// <summary>
+    /// If true, norms that keep running statistics take those of the batch in Eval too, while everything else (dropout)
+    /// is as in use. Undo what the running ones follow with <see cref="Reject"/>. Default: false.
+    /// </summary>
+    internal bool UsesBatchStatistics { get; init; }
+
+    /// <summary>
     /// Records which op makes and which ops use each tensor of a pass; null (no record) for most passes.
     /// </summary>
     internal TapeTrace? Trace { get; init; }

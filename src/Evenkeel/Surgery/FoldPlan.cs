@@ -8,14 +8,9 @@ namespace Evenkeel.Surgery;
 /// </summary>
 internal sealed class FoldPlan
 {
-    private readonly TapeTrace _trace = new();
-    private readonly List<Call> _calls = [];
-    private readonly Dictionary<Module, string> _names = new(ReferenceEqualityComparer.Instance);
-    private readonly HashSet<Module> _hooked = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<Parameter, int> _owners = new(ReferenceEqualityComparer.Instance);
+    private readonly TracedNetwork _network;
     private readonly Dictionary<Module, FoldableWeights> _weights = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<Module, Call> _folded = new(ReferenceEqualityComparer.Instance);
-    private readonly Tensor _output;
+    private readonly Dictionary<Module, TracedCall> _folded = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>
     /// Runs one pass in Eval and decides. <paramref name="unmovable"/> holds the norms that the fields of the network
@@ -23,27 +18,8 @@ internal sealed class FoldPlan
     /// </summary>
     public FoldPlan(Module model, FoldInputs inputs, IReadOnlyDictionary<Module, string> unmovable)
     {
+        _network = new TracedNetwork(model, inputs);
         IReadOnlyList<(string Name, Module Module)> modules = model.NamedModules();
-        var hooks = new List<IDisposable>(modules.Count);
-        try
-        {
-            foreach ((string name, Module module) in modules)
-            {
-                _names.Add(module, name);
-                if (module.HasHooks) _hooked.Add(module);
-                foreach ((_, Parameter parameter) in module.OwnParameters)
-                    _owners[parameter] = _owners.GetValueOrDefault(parameter) + 1;
-                // Modules with a hook are not fused, so each op belongs to exactly one layer.
-                hooks.Add(module.AddForwardHook((layer, x, y) => _calls.Add(new Call(layer, x, y))));
-            }
-
-            _output = inputs.Run(model, _trace);
-        }
-        finally
-        {
-            foreach (IDisposable hook in hooks) hook.Dispose();
-        }
-
         var layers = new Dictionary<Module, FoldedLayer>(ReferenceEqualityComparer.Instance);
         bool isNew = true;
         // Repeated after each success: a norm may follow one that has been folded.
@@ -84,10 +60,10 @@ internal sealed class FoldPlan
             return Kept("its statistics are those of each sample, so it is not a fixed map");
         if (norm.Running is null)
             return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
-        List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
+        IReadOnlyList<TracedCall> calls = _network.CallsOf(module);
         if (calls.Count == 0) return Kept("it has no part in the pass");
         if (calls.Count > 1) return Kept($"it runs {calls.Count} times in a pass");
-        if (_hooked.Contains(module)) return Kept("a hook looks at it; dispose the hook first");
+        if (_network.IsHooked(module)) return Kept("a hook looks at it; dispose the hook first");
         if (unmovable.TryGetValue(module, out string? held)) return Kept(held);
         FixedMap map = FixedMap.Of(norm);
         if (!map.IsFinite) return Kept("its running statistics, gamma or beta are not finite");
@@ -101,41 +77,45 @@ internal sealed class FoldPlan
         {
             Weights(before).NormalizeOutputs(map);
             _folded.Add(module, calls[0]);
-            return new FoldedLayer(name, module.TypeName, FoldStatus.IntoLayerBefore, _names[before], null, warning);
+            return Into(FoldStatus.IntoLayerBefore, before);
         }
 
         Module? after = LayerAfter(norm, calls[0], out string reasonAfter);
         if (after is null) return Kept(reason == reasonAfter ? reason : $"{reason}; {reasonAfter}");
         Weights(after).NormalizeInputs(map);
         _folded.Add(module, calls[0]);
-        return new FoldedLayer(name, module.TypeName, FoldStatus.IntoLayerAfter, _names[after], null, warning);
+        return Into(FoldStatus.IntoLayerAfter, after);
+
+        FoldedLayer Into(FoldStatus status, Module layer) =>
+            new(name, module.TypeName, status, _network.NameOf(layer), null, warning);
 
         FoldedLayer Kept(string why) => new(name, module.TypeName, FoldStatus.Kept, null, why, null);
     }
 
     /// <summary>The linear layer whose output only this norm takes; otherwise the reason why there is none.</summary>
-    private Module? LayerBefore(ITrackingNorm norm, Call call, out string reason)
+    private Module? LayerBefore(ITrackingNorm norm, TracedCall call, out string reason)
     {
         Tensor x = call.X;
         while (true)
         {
-            if (ReferenceEquals(x, _output)) return No("its input is the network's output too", out reason);
-            if (_trace.Consumers(x).Count != 1)
-                return No($"its input is used elsewhere too, by {OthersThan(call, x)}", out reason);
-            Call? earlier = _folded.Values.FirstOrDefault(folded => ReferenceEquals(folded.Y, x));
+            if (ReferenceEquals(x, _network.Output)) return No("its input is the network's output too", out reason);
+            if (_network.Trace.Consumers(x).Count != 1)
+                return No($"its input is used elsewhere too, by {_network.OthersThan(call, x)}", out reason);
+            TracedCall? earlier = _folded.Values.FirstOrDefault(folded => ReferenceEquals(folded.Y, x));
             if (earlier is null) break;
             x = earlier.X;
         }
 
-        Call? source = _calls.Find(made => ReferenceEquals(made.Y, x) && IsLinear(made.Module));
-        if (source is null) return No($"what comes before it is not a linear layer but {MakerOf(x)}", out reason);
-        if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
-        (int channels, int outputs) = (norm.AxisOf(x.Shape), AxisOf(source.Module, x.Shape));
+        TracedCall? source = _network.MadeByLinear(x);
+        if (source is null)
+            return No($"what comes before it is not a linear layer but {_network.MakerOf(x)}", out reason);
+        if (_network.Refusal(source.Module) is { } refusal) return No(refusal, out reason);
+        (int channels, int outputs) = (norm.AxisOf(x.Shape), TracedNetwork.AxisOf(source.Module, x.Shape));
         if (channels != outputs)
         {
             return No(
                 $"its channels are dimension {channels} of {x.Shape}, "
-                + $"the outputs of {Label(source.Module)} dimension {outputs}",
+                + $"the outputs of {_network.Label(source.Module)} dimension {outputs}",
                 out reason);
         }
 
@@ -147,14 +127,14 @@ internal sealed class FoldPlan
     /// The linear layer that alone takes this norm's output, unpadded, directly or flattened; otherwise the reason why
     /// there is none.
     /// </summary>
-    private Module? LayerAfter(ITrackingNorm norm, Call call, out string reason)
+    private Module? LayerAfter(ITrackingNorm norm, TracedCall call, out string reason)
     {
         Tensor y = call.Y;
         bool isFlat = false;
         while (true)
         {
-            if (ReferenceEquals(y, _output)) return No("its output is the network's", out reason);
-            IReadOnlyList<TracedOp> consumers = _trace.Consumers(y);
+            if (ReferenceEquals(y, _network.Output)) return No("its output is the network's", out reason);
+            IReadOnlyList<TracedOp> consumers = _network.Trace.Consumers(y);
             if (consumers.Count != 1)
             {
                 return No(
@@ -178,50 +158,36 @@ internal sealed class FoldPlan
             }
         }
 
-        Call? target = _calls.Find(taken => ReferenceEquals(taken.X, y) && IsLinear(taken.Module));
+        TracedCall? target = _network.TakenByLinear(y);
         if (target is null)
         {
-            return No($"what comes after it is not a linear layer but {_trace.Consumers(y)[0].Name}", out reason);
+            return No(
+                $"what comes after it is not a linear layer but {_network.Trace.Consumers(y)[0].Name}", out reason);
         }
 
-        if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
+        if (_network.Refusal(target.Module) is { } refusal) return No(refusal, out reason);
         if (target.Module is ConvTransposeNd)
         {
             return No(
-                $"{Label(target.Module)} after it adds up as many inputs as reach a place, at the border fewer, so the "
+                $"{_network.Label(target.Module)} after it adds up as many inputs as reach a place, at the border fewer, so the "
                 + "norm's shift is no bias", out reason);
         }
 
-        if (PadsWithZeros(target.Module))
+        if (TracedNetwork.PadsWithZeros(target.Module))
         {
             return No(
-                $"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
+                $"{_network.Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
         }
 
         int axis = norm.AxisOf(call.Y.Shape);
-        if (isFlat ? axis != 1 || target.Module is not Linear : axis != AxisOf(target.Module, y.Shape))
+        if (isFlat ? axis != 1 || target.Module is not Linear : axis != TracedNetwork.AxisOf(target.Module, y.Shape))
         {
-            return No($"its channels are not the inputs of {Label(target.Module)}, whose input has shape {y.Shape}",
+            return No($"its channels are not the inputs of {_network.Label(target.Module)}, whose input has shape {y.Shape}",
                 out reason);
         }
 
         reason = "";
         return target.Module;
-    }
-
-    /// <summary>The reason why a linear layer cannot take a norm; null if it can.</summary>
-    private string? Refusal(Module layer)
-    {
-        int calls = _calls.Count(call => ReferenceEquals(call.Module, layer));
-        if (calls > 1) return $"{Label(layer)} runs {calls} times in a pass";
-        if (_hooked.Contains(layer)) return $"a hook looks at {Label(layer)}; dispose the hook first";
-        foreach ((string name, Parameter parameter) in layer.OwnParameters)
-        {
-            if (_owners[parameter] > 1 || _trace.Uses(parameter) > 1)
-                return $"the {name} of {Label(layer)} is used elsewhere too";
-        }
-
-        return null;
     }
 
     private FoldableWeights Weights(Module layer)
@@ -231,48 +197,10 @@ internal sealed class FoldPlan
         return weights;
     }
 
-    /// <summary>The dimension of a tensor along which a linear layer has its inputs or outputs.</summary>
-    private static int AxisOf(Module layer, Shape shape) => layer switch
-    {
-        ConvNd convolution => shape.Rank - 1 - convolution.Settings.Spatial,
-        ConvTransposeNd convolution => shape.Rank - 1 - convolution.Settings.Spatial,
-        _ => shape.Rank - 1,
-    };
-
-    private static bool IsLinear(Module module) => module is Linear or ConvNd or ConvTransposeNd;
-
-    /// <summary>Padding from values of the input is as good as none: they pass the norm too.</summary>
-    private static bool PadsWithZeros(Module module) => module is ConvNd { PaddingMode: PaddingMode.Zeros } convolution
-        && convolution.Settings.Pads(convolution.Kernel);
-
-    /// <summary>What made a tensor: the innermost module that returned it, otherwise the op.</summary>
-    private string MakerOf(Tensor x)
-    {
-        TracedOp? op = _trace.Maker(x);
-        if (op is null) return "the network's input";
-        Call? call = _calls.Find(made => ReferenceEquals(made.Y, x) && made.Module.Children.Count == 0);
-        return call is null ? $"the operation {op.Name}" : Label(call.Module);
-    }
-
-    private string OthersThan(Call call, Tensor x)
-    {
-        IEnumerable<string> others = from op in _trace.Consumers(x)
-                                     where !ReferenceEquals(
-            op.Output, call.Y)
-                                     select op.Name;
-        string text = string.Join(", ", others.Distinct(StringComparer.Ordinal));
-        return text.Length == 0 ? "the same layer" : text;
-    }
-
-    private string Label(Module module) =>
-        $"{(_names[module].Length == 0 ? "the network itself" : _names[module])} ({module.TypeName})";
-
     private static Module? No(string why, out string reason)
     {
         reason = why;
         return null;
     }
 
-    /// <summary>One run of a module.</summary>
-    private sealed record Call(Module Module, Tensor X, Tensor Y);
 }

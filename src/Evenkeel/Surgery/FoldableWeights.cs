@@ -1,5 +1,4 @@
 using Evenkeel.Nn;
-using Evenkeel.Random;
 
 namespace Evenkeel.Surgery;
 
@@ -84,24 +83,7 @@ internal sealed class FoldableWeights
     /// <summary>A new layer with these weights, always with a bias, and without weight standardization.</summary>
     public Module ToLayer(DType dtype)
     {
-        // The start values are overwritten, so any stream will do.
-        var random = new Philox(0);
-        Module layer = _layer switch
-        {
-            Conv1d c => new Conv1d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups,
-                bias: true, c.PaddingMode, random),
-            Conv2d c => new Conv2d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups,
-                bias: true, c.PaddingMode, random),
-            Conv3d c => new Conv3d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups,
-                bias: true, c.PaddingMode, random),
-            ConvTranspose1d c => new ConvTranspose1d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding,
-                c.OutputPadding, c.Groups, bias: true, c.Dilation, random),
-            ConvTranspose2d c => new ConvTranspose2d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding,
-                c.OutputPadding, c.Groups, bias: true, c.Dilation, random),
-            ConvTranspose3d c => new ConvTranspose3d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding,
-                c.OutputPadding, c.Groups, bias: true, c.Dilation, random),
-            _ => new Linear(((Linear)_layer).InFeatures, ((Linear)_layer).OutFeatures, bias: true, random),
-        };
+        Module layer = LinearLayers.Like(_layer, null, null, bias: true);
         layer.To(dtype);
         (Parameter weight, Parameter bias) = (WeightOf(layer), layer.OwnParameters["bias"]);
         weight.Value.CopyFrom(Tensor.From(_weight, weight.Shape).To(dtype));

@@ -5,9 +5,6 @@ namespace Evenkeel.Surgery;
 /// <summary>Makes norms part of the layers next to them, for inference.</summary>
 public static class Folding
 {
-    /// <summary>The largest difference that rounding may make in Float64, as a share of the largest output.</summary>
-    private const double Float64Bound = 1e-9;
-
     /// <summary>
     /// A new network without the norms that are fixed maps in Eval: each is multiplied into the linear layer or
     /// convolution before it, or into the one after it if that is exact. The outputs are the same up to rounding, with
@@ -68,7 +65,12 @@ public static class Folding
         return Fold(model, new FoldInputs(inputs, second), bound);
     }
 
-    private static FoldResult Fold(Module model, FoldInputs inputs, double? bound)
+    /// <summary>The same without a bound: what the difference means is up to the caller.</summary>
+    internal static FoldResult FoldUnbounded(Module model, Tensor inputs) =>
+        Fold(model, new FoldInputs(inputs, null), double.PositiveInfinity, double.PositiveInfinity);
+
+    private static FoldResult Fold(
+        Module model, FoldInputs inputs, double? bound, double float64Bound = OutputProof.Float64Bound)
     {
         DType dtype = inputs.First.DType;
         if (inputs.First.Count == 0)
@@ -80,41 +82,9 @@ public static class Folding
 
         FoldPlan plan = PlanFor(model, inputs);
         Module folded = model.Clone(module => plan.Substitute(module, dtype));
-        FoldProof proof = Compare(model, folded, inputs);
-
-        // Everything is in double: the original weights are widened, and the folded ones are those before rounding.
-        Module wide = model.Clone(), foldedWide = model.Clone(module => plan.Substitute(module, DType.Float64));
-        wide.To(DType.Float64);
-        foldedWide.To(DType.Float64);
-        FoldProof wideProof;
-        try
-        {
-            wideProof = Compare(wide, foldedWide, inputs.InDouble());
-        }
-        catch (Exception mixed)
-            when ((mixed is ArgumentException or InvalidOperationException) && dtype != DType.Float64)
-        {
-            throw new InvalidOperationException(
-                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved "
-                + $"without the rounding of {dtype}; its copy did not ({mixed.Message}) Keep "
-                + "constant tensors as buffers (RegisterBuffer), which To converts, and read values in the type they "
-                + "have.", mixed);
-        }
-
-        if (plan.Folded.Count > 0 && (proof.Outputs == 0 || proof is { LargestOutput: 0, MaxDifference: 0 }))
-        {
-            throw new InvalidOperationException(
-                $"{model.TypeName}.Fold: expected outputs to compare the two networks by, got "
-                + $"{(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; "
-                + $"nothing would be proved. Pass some real inputs, "
-                + $"and look for the first layer without a signal with Inspect.");
-        }
-
-        Require(model, wideProof,
-            Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
-        Require(model, proof, bound ?? (dtype == DType.Float64 ? Float64Bound : 1e-4),
-            "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is "
-            + "taken back later. Pass a larger bound if that will do");
+        (FoldProof proof, FoldProof wideProof) = new OutputProof("Fold", "folded", model, inputs).Of(
+            folded, () => model.Clone(module => plan.Substitute(module, DType.Float64)), plan.Folded.Count > 0, bound,
+            float64Bound);
         return new FoldResult(folded, plan.Layers, proof, wideProof);
     }
 
@@ -138,23 +108,5 @@ public static class Folding
         }
 
         return held.Count == 0 ? plan : new FoldPlan(model, inputs, held);
-    }
-
-    private static FoldProof Compare(Module model, Module folded, FoldInputs inputs)
-    {
-        Tensor expected = inputs.Run(model), got = inputs.Run(folded);
-        return expected.Shape == got.Shape
-            ? FoldProof.Of(expected, got)
-            : throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs of shape {expected.Shape} "
-                + $"from the folded network, got {got.Shape}. A module decides by the values or types of its layers.");
-    }
-
-    private static void Require(Module model, FoldProof proof, double bound, string cause)
-    {
-        if (!(proof.RelativeDifference <= bound))
-        {
-            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs within {bound:g3} of the "
-                + $"largest, got {proof}. The folded network does not compute the same: {cause}.");
-        }
     }
 }

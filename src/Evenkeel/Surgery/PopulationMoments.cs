@@ -10,8 +10,9 @@ namespace Evenkeel.Surgery;
 /// <remarks>
 /// With <paramref name="perSample"/>, as instance norm tracks them, the variance is the mean of the samples' own
 /// variances. The spread of their means is left out, and an unbiased variance loses one degree of freedom per sample.
+/// <paramref name="spread"/>, if there is one, sees the moments of each sample.
 /// </remarks>
-internal sealed class PopulationMoments(int channels, double eps, bool perSample)
+internal sealed class PopulationMoments(int channels, double eps, bool perSample, SampleSpread? spread = null)
 {
     private readonly PooledMoments[] _pools = new PooledMoments[channels];
     private readonly Tensor _batch = Tensor.Empty([NormTable.StatisticsRows, channels], DType.Float64);
@@ -55,7 +56,7 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
     private unsafe void Add<T>(Tensor x) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var shape = BatchShape.Of(x);
-        int samples = perSample ? 1 : shape.Samples;
+        int samples = perSample || spread is not null ? 1 : shape.Samples;
         fixed (T* values = x.AsSpan<T>())
         fixed (double* memory = _batch.AsSpan<double>())
         {
@@ -68,6 +69,7 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
                     Moments moments = batch.Moments(c).Unscaled;
                     _pools[c].Add((double)samples * shape.Spatial,
                         moments.Pivot, moments.Low, moments.Variance, spread: !perSample);
+                    spread?.Add(c, moments.Mean, moments.Variance);
                 }
             }
         }

@@ -67,7 +67,7 @@ internal sealed class RecalibrationRun(
     /// <summary>
     /// The element type that the model computes in. For a model of norms alone, it is that of their statistics.
     /// </summary>
-    private static DType TypeOf(Module model)
+    internal static DType TypeOf(Module model)
     {
         foreach (Module.StateEntry entry in model.StateEntries())
         {

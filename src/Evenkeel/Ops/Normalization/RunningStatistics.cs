@@ -123,7 +123,8 @@ public sealed class RunningStatistics
     /// <exception cref="ArgumentException">The running statistics are wanted, and there are none.</exception>
     internal static bool FromBatch(string op, Tape? tape, RunningStatistics? running, bool? training)
     {
-        bool fromBatch = (training ?? tape is { Mode: Mode.Train }) && running is not { IsFrozen: true };
+        bool fromBatch = (training ?? tape is { Mode: Mode.Train } or { UsesBatchStatistics: true })
+            && running is not { IsFrozen: true };
         if (!fromBatch && running is null)
         {
             string where = training is false ? "for training: false"

@@ -1,0 +1,58 @@
+namespace Evenkeel.Examination;
+
+/// <summary>EK202: the network answers worse in use than by the statistics of batches, on the same data.</summary>
+internal sealed class TrainEvalGap : DataRule
+{
+    /// <summary>Points of the score from which on it is an error.</summary>
+    private const double Large = 0.05;
+
+    public override string Id => "EK202";
+
+    public override string Title => "worse in use than in training, on the same data";
+
+    public override double Bound => 0.01;
+
+    public override void Check(DataExamination examination, FindingSink findings)
+    {
+        if (!examination.HasRunningNorms)
+        {
+            findings.NotChecked("no norm keeps running statistics that follow the data");
+            return;
+        }
+
+        if (!examination.CanCompareScores)
+        {
+            findings.NotChecked(examination.Data.IsLabelled
+                ? $"fewer than {DataExamination.FewSamples} samples"
+                : "no labels");
+            return;
+        }
+
+        if (LevelOf(examination, findings.Bound) is not { } found) return;
+        (FindingLevel level, string because) = examination.LevelOf(found, withGap: false);
+        (SampleScores use, SampleScores batch) = (examination.Scores!, examination.BatchScores!);
+        (double gain, double error) = batch.Over(use);
+        string recalibrated = because.Length == 0
+            && examination.Recalibrated(examination.Data.Samples, examination.Order) is { Scores: { } after }
+            ? $" Recalibrated, it is {after.Text}."
+            : "";
+        MeasuredNorm first = examination.Norms.FirstOrDefault(norm =>
+            StatisticsDrift.Drift.Of(norm, new StatisticsDrift().Bound).Level is not null)
+            ?? examination.Norms.MaxBy(static norm => norm.Drift)!;
+        findings.Add(level, first.Name, [], gain, findings.Bound + (2 * error),
+            $"On the same {Statistic.Of(examination.Samples, "sample")} the {use.Name} is {use.Text} by running "
+            + $"statistics and {batch.Text} by those of batches of {examination.ComparedBatch}{because}: that cannot "
+            + $"be overfitting. The running statistics of {first.Name} are off by "
+            + $"{Statistic.Number(first.TypicalShift)} standard deviations (median).{recalibrated}",
+            "evenkeel recalibrate FILE --data ...; in code model.Recalibrate(data). If training goes on, train it in "
+            + "larger batches, or with a smaller learning rate at the end");
+    }
+
+    /// <summary>The level of the gap; null if there is none beyond the bound and two standard errors.</summary>
+    internal static FindingLevel? LevelOf(DataExamination examination, double bound)
+    {
+        if (!examination.CanCompareScores || examination is not { Scores: { } use, BatchScores: { } batch }) return null;
+        (double gain, double error) = batch.Over(use);
+        return gain - (2 * error) > Large ? FindingLevel.Error : gain - (2 * error) > bound ? FindingLevel.Warning : null;
+    }
+}
