@@ -17,7 +17,7 @@ public sealed partial class HouseRulesTests
     private static readonly string[] s_folders =
     [
         "Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Metrics", "Losses", "Optim", "Diagnostics", "Data",
-        "Serialization", "Training", "Surgery",
+        "Serialization", "Examination", "Training", "Surgery", "Doctor",
     ];
 
     private static readonly Assembly s_library = typeof(Tensor).Assembly;

@@ -1,5 +1,3 @@
-using Evenkeel.Nn;
-
 namespace Evenkeel.Examination;
 
 /// <summary>Finds what is wrong with the normalization layers of a network.</summary>
