@@ -34,6 +34,14 @@ public sealed class FindingSink
         string message, string remedy) =>
         _findings.Add(new Finding(_rule.Id, level, layer, channels, measured, bound, message, remedy));
 
+    /// <summary>What was found since the last call, and forgets it: for rules that look again and again.</summary>
+    internal Finding[] Take()
+    {
+        Finding[] taken = [.. _findings];
+        _findings.Clear();
+        return taken;
+    }
+
     /// <summary>Says that the rule could not be checked, or not everywhere.</summary>
     /// <param name="reason">What is missing.</param>
     public void NotChecked(string reason)

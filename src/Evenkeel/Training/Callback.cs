@@ -55,6 +55,16 @@ public abstract class Callback
     {
     }
 
+    /// <summary>
+    /// When a rule of <see cref="TrainerOptions.Doctor"/> has found something: after the step or the epoch, before
+    /// <see cref="OnStepEnd"/> or <see cref="OnEpochEnd"/>.
+    /// </summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="finding">What was found.</param>
+    public virtual void OnFinding(Trainer trainer, TrainingFinding finding)
+    {
+    }
+
     /// <summary>At the end of a call of Fit, before the best model is restored.</summary>
     /// <param name="trainer">The trainer.</param>
     /// <param name="end">How it ended.</param>

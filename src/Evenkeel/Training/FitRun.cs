@@ -79,13 +79,18 @@ public sealed partial class Trainer
             // An evaluation or a callback before the next epoch sees the samples as they were in the one before.
             if (trainer._epoch > 0 && training.Position.Batch == 0 && training.Dataset is IEpochDataset dataset)
                 dataset.Epoch = training.Position.Epoch - 1;
-            trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
+            trainer._examination = _options.Doctor is not { } doctor ? null : new TrainingExamination(
+                trainer, doctor, trainer._examined,
+                finding => CallEach(callback => callback.OnFinding(trainer, finding)));
+            trainer._step = new TrainingStep(
+                trainer.Model, trainer.Loss, trainer.Optimizer, _options, trainer._examination);
             return isForeign;
         }
 
         private void End()
         {
             trainer._step?.Dispose();
+            trainer._examination?.Dispose();
             History.TrainingSeconds = trainer._trainingTicks / (double)Stopwatch.Frequency;
             History.EvaluationSeconds = trainer._evaluationTicks / (double)Stopwatch.Frequency;
             History.ExamplesPerSecond = trainer.ExamplesPerSecond;
@@ -129,7 +134,7 @@ public sealed partial class Trainer
                 cancellationToken.ThrowIfCancellationRequested();
                 long start = Stopwatch.GetTimestamp();
                 batches.MoveNext();
-                bool isTaken = Step(batches.Current);
+                bool isTaken = Step(batches.Current, out bool changesWeights);
                 trainer._trainingTicks += Stopwatch.GetTimestamp() - start;
                 if (!isTaken) return;
                 trainer._examples += batches.Current.Count;
@@ -140,6 +145,7 @@ public sealed partial class Trainer
                     ? new LoaderPosition(begun.Epoch + 1, 0, training.Sampler.State)
                     : begun with { Batch = batch };
                 if (endsEpoch) (trainer._epoch, trainer._isEvaluationDue) = (trainer._epoch + 1, true);
+                Examine(changesWeights);
                 if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
                 CallEach(callback => callback.OnStepEnd(trainer));
                 if (endsEpoch)
@@ -153,10 +159,19 @@ public sealed partial class Trainer
             }
         }
 
+        private void Examine(bool changesWeights)
+        {
+            if (trainer._examination is null) return;
+            long start = Stopwatch.GetTimestamp();
+            trainer._examination.AfterStep(changesWeights);
+            trainer._trainingTicks += Stopwatch.GetTimestamp() - start;
+        }
+
         /// <summary>Returns false if the run ends because the loss or a gradient is not finite.</summary>
-        private bool Step(Batch batch)
+        private bool Step(Batch batch, out bool changesWeights)
         {
             StepResult result = trainer._step!.Run(batch, trainer._iteration);
+            changesWeights = result.IsTaken;
             History.LossList.Add(result.Loss);
             if (result.IsTaken) return true;
             switch (_options.NonFiniteLoss)
@@ -196,6 +211,7 @@ public sealed partial class Trainer
 
             trainer._evaluationTicks += Stopwatch.GetTimestamp() - start;
             StepSchedule(score);
+            trainer._examination?.AfterEpoch(record);
             CallEach(callback => callback.OnEpochEnd(trainer, record));
             _options.Checkpoints?.AfterEpoch(trainer);
             Report(isEpochEnd: true);

@@ -1,3 +1,5 @@
+using Evenkeel.Examination;
+
 namespace Evenkeel.Training;
 
 /// <summary>What a training has measured: one loss per iteration, and one record per epoch.</summary>
@@ -46,6 +48,14 @@ public sealed class History
     /// </summary>
     public string? StopReason { get; internal set; }
 
+    /// <summary>
+    /// What <see cref="TrainerOptions.Doctor"/> has found, in the order in which it was found, including resumed parts.
+    /// </summary>
+    public IReadOnlyList<TrainingFinding> Findings => FindingList;
+
+    /// <summary>The rules of the doctor that could not be checked, and why.</summary>
+    public IReadOnlyList<UncheckedRule> NotChecked => UncheckedList;
+
     /// <summary>Seconds of training in this process, without evaluation.</summary>
     public double TrainingSeconds { get; internal set; }
 
@@ -58,6 +68,10 @@ public sealed class History
     internal List<double> LossList { get; private set; } = [];
 
     internal List<EpochRecord> EpochList { get; private set; } = [];
+
+    internal List<TrainingFinding> FindingList { get; private set; } = [];
+
+    internal List<UncheckedRule> UncheckedList { get; private set; } = [];
 
     /// <summary>The place of the best epoch in <see cref="EpochList"/>; -1 if there is none.</summary>
     internal int BestAt { get; set; } = -1;
@@ -78,6 +92,7 @@ public sealed class History
     {
         var copy = (History)MemberwiseClone();
         (copy.LossList, copy.EpochList) = ([.. LossList], [.. EpochList]);
+        (copy.FindingList, copy.UncheckedList) = ([.. FindingList], [.. UncheckedList]);
         return copy;
     }
 }

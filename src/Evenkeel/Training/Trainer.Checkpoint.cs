@@ -9,10 +9,12 @@ namespace Evenkeel.Training;
 public sealed partial class Trainer
 {
     private const string ModelPrefix = "model.", BestPrefix = "best.", OptimizerPrefix = "optimizer.",
-        SchedulerPrefix = "scheduler.", StreamPrefix = "random.", CallbackPrefix = "callback.";
+        SchedulerPrefix = "scheduler.", StreamPrefix = "random.", CallbackPrefix = "callback.",
+        DoctorPrefix = "doctor.";
     private const string PositionKey = "trainer.position", LossKey = "trainer.losses";
     private const string SettingPrefix = "trainer.setting.", ScheduleByName = "schedule by";
-    private const string EpochsKey = "trainer.epochs", PlanKey = "trainer.batches", DueKey = "trainer.evaluation_due";
+    private const string EpochsKey = "trainer.epochs", PlanKey = "trainer.batches", DueKey = "trainer.evaluation_due",
+        FindingsKey = "trainer.findings";
     private const long FormatVersion = 3;
 
     /// <summary>
@@ -52,6 +54,13 @@ public sealed partial class Trainer
         if (Options.Scheduler is not null)
             archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
         archive.Metadata[EpochsKey] = EpochRecordText.Write(History.EpochList);
+        foreach ((string name, double[] values) in _examined)
+        {
+            if (values.Length > 0) state.Add(DoctorPrefix + name, Tensor.From(values, [values.Length]));
+        }
+
+        if (History.FindingList.Count > 0)
+            archive.Metadata[FindingsKey] = TrainingFindingText.Write(History.FindingList);
         if (_plan is not null) archive.Metadata[PlanKey] = _plan;
         if (_isEvaluationDue) archive.Metadata[DueKey] = "true";
         // When the best model is in place, the current share of start values belongs to it, not to the last model.
@@ -159,6 +168,7 @@ public sealed partial class Trainer
         };
         history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
         history.EpochList.AddRange(EpochRecordText.Read(Setting(archive, EpochsKey) ?? "", path));
+        history.FindingList.AddRange(TrainingFindingText.Read(Setting(archive, FindingsKey) ?? "[]", path));
         bool isDue = archive.Metadata.ContainsKey(DueKey);
         CheckCounts(position, history, isDue, path);
         var model = new ModelSnapshot();
@@ -186,6 +196,12 @@ public sealed partial class Trainer
         _position = new LoaderPosition((int)position[3], (int)position[4], ReadStream(state, StreamPrefix));
         _plan = Setting(archive, PlanKey);
         _isResumed = true;
+        _examined.Clear();
+        foreach ((string name, Tensor values) in state.Under(DoctorPrefix))
+        {
+            if (values.DType == DType.Float64) _examined[name] = values.ToArray<double>();
+        }
+
         _isEvaluationDue = isDue;
         _note = null;
         _noted = 0;

@@ -40,6 +40,10 @@ public sealed partial class Trainer
     private ModelSnapshot _best = new();
     private readonly ModelSnapshot _last = new();
     private TrainingStep? _step;
+    private TrainingExamination? _examination;
+
+    // What the rules of the doctor remember.
+    private readonly Dictionary<string, double[]> _examined = new(StringComparer.Ordinal);
     private long _iteration;
     private int _epoch;
     private bool _isInFit;
@@ -124,6 +128,9 @@ public sealed partial class Trainer
     /// <summary>Training examples per second of training so far in this process, without evaluation.</summary>
     public double ExamplesPerSecond =>
         _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency);
+
+    /// <summary>The number of the running step in its epoch, from 0.</summary>
+    internal int StepInEpoch => _position?.Batch ?? 0;
 
     /// <summary>The token of the running or the last call of Fit. Callbacks that take long look at it.</summary>
     internal CancellationToken CancellationToken { get; private set; }

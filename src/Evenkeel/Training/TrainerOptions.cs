@@ -135,6 +135,12 @@ public sealed class TrainerOptions
     /// </summary>
     public bool RestoreBestModel { get; set; } = true;
 
+    /// <summary>
+    /// Looks at the training while it runs and says what is wrong (<see cref="History.Findings"/>). It changes no bit of
+    /// the result. Null looks at nothing. Default: null.
+    /// </summary>
+    public TrainingDoctor? Doctor { get; set; }
+
     /// <summary>Iterations between two progress reports. The end of an epoch reports as well. Default: 10.</summary>
     public int ReportEvery { get; set; } = 10;
 

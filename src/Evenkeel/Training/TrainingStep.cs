@@ -20,10 +20,12 @@ internal sealed class TrainingStep : IDisposable
     private readonly Parameter[] _weights;
     private readonly Tape _tape = new(Mode.Train);
     private readonly Replicas? _replicas;
+    private readonly TrainingExamination? _examination;
 
-    public TrainingStep(Module model, Loss loss, Optimizer optimizer, TrainerOptions options)
+    public TrainingStep(
+        Module model, Loss loss, Optimizer optimizer, TrainerOptions options, TrainingExamination? examination = null)
     {
-        (_model, _loss, _optimizer, _options) = (model, loss, optimizer, options);
+        (_model, _loss, _optimizer, _options, _examination) = (model, loss, optimizer, options, examination);
         IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
         _parameters = [.. named.Select(static entry => entry.Parameter)];
         _names = [.. named.Select(static entry => entry.Name)];
@@ -47,6 +49,7 @@ internal sealed class TrainingStep : IDisposable
     /// </returns>
     public StepResult Run(Batch batch, long iteration)
     {
+        _examination?.BeforeForward(iteration);
         try
         {
             return _replicas is null ? RunWhole(batch, iteration) : RunInParts(_replicas, batch, iteration);
@@ -65,10 +68,11 @@ internal sealed class TrainingStep : IDisposable
         _tape.Reset();
         _tape.RandomStep = iteration;
         Tensor inputs = _tape.Borrow(batch.Inputs);
-        Tensor loss = _loss.Forward(_model.Forward(inputs), batch.Targets);
+        Tensor prediction = _model.Forward(inputs), loss = _loss.Forward(prediction, batch.Targets);
         double value = loss.Item();
         if (!double.IsFinite(value)) return Refuse(batch, value, iteration, parameter: null);
         loss.Backward();
+        _examination?.AfterBackward(prediction, batch, value, iteration);
         return Update(batch, value, iteration);
     }
 
@@ -76,9 +80,9 @@ internal sealed class TrainingStep : IDisposable
     {
         replicas.RandomStep = iteration;
         double value = replicas.Accumulate(batch.Inputs, batch.Targets, _loss);
-        return double.IsFinite(value)
-            ? Update(batch, value, iteration)
-            : Refuse(batch, value, iteration, parameter: null);
+        if (!double.IsFinite(value)) return Refuse(batch, value, iteration, parameter: null);
+        _examination?.AfterBackward(prediction: null, batch, value, iteration);
+        return Update(batch, value, iteration);
     }
 
     private StepResult Update(Batch batch, double loss, long iteration)
@@ -98,7 +102,12 @@ internal sealed class TrainingStep : IDisposable
     {
         Undo();
         // The search for the layer is another pass. A batch that is skipped needs no explanation.
-        if (_options.NonFiniteLoss == NonFiniteLoss.SkipBatch) return new StepResult(loss, IsTaken: false);
+        if (_options.NonFiniteLoss == NonFiniteLoss.SkipBatch)
+        {
+            _examination?.AfterSkip(batch, _tape.Seed, iteration, parameter);
+            return new StepResult(loss, IsTaken: false);
+        }
+
         if (parameter is not null)
             return new StepResult(loss, false, DivergedException.OfGradient(iteration + 1, parameter, loss));
         (string layer, string detail) = DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
