@@ -129,13 +129,13 @@ internal static class DoctorCommand
         if (json)
         {
             JsonObject result = DiagnosisJson.Of(diagnosis);
-            if (visit.Repairs is { } repairs) result["repairs"] = repairs;
+            if (visit.Repair is { } done) result["repairs"] = DiagnosisJson.Of(done);
             Console.WriteLine(result.ToJsonString(RunJson.Indented));
         }
         else
         {
             new DoctorPrinter(Console.Out, Ink.ForOutput()).Print(diagnosis, asked.Path);
-            if (visit.RepairText is { } repaired) Console.WriteLine($"\n{repaired}");
+            if (visit.Repair is { } done) Console.WriteLine($"\n{done}\n{visit.Written}");
         }
 
         return diagnosis.Worst >= least ? ExitCode.Failed : ExitCode.Done;

@@ -31,8 +31,17 @@ internal static class DiagnosisJson
             ["reason"] = rule.Reason,
         }),
         ["assumptions"] = Array(diagnosis.Network.Assumptions, static text => text),
-        ["layers"] = Array(diagnosis.Network.Layers, LayerOf),
+        ["layers"] = Array(diagnosis.Network.Layers, layer => LayerOf(layer, diagnosis.Drift)),
     };
+
+    /// <summary>What was repaired, and what was left out.</summary>
+    /// <param name="repair">The repairs.</param>
+    public static JsonArray Of(DoctorRepair repair) => Array(repair.Steps, static step => new JsonObject
+    {
+        ["name"] = step.Name,
+        ["done"] = step.IsDone,
+        ["message"] = step.Message,
+    });
 
     /// <summary>The word for a level: <c>error</c>, <c>warning</c>, <c>note</c>.</summary>
     public static string NameOf(FindingLevel level) => level switch
@@ -46,11 +55,13 @@ internal static class DiagnosisJson
     public static JsonNode Number(double value) =>
         double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
 
-    private static JsonObject LayerOf(ExaminedLayer layer)
+    private static JsonObject LayerOf(
+        ExaminedLayer layer, IReadOnlyDictionary<string, IReadOnlyList<double>> drift)
     {
         var json = new JsonObject { ["name"] = layer.Name, ["kind"] = layer.Kind };
         if (layer is ExaminedNorm norm) AddNorm(json, norm);
         else if (layer is ExaminedLinear linear) AddLinear(json, linear);
+        if (drift.TryGetValue(layer.Name, out IReadOnlyList<double>? shift)) json["drift"] = SpreadOf([.. shift]);
         return json;
     }
 

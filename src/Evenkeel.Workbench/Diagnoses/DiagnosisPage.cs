@@ -28,7 +28,7 @@ internal sealed class DiagnosisPage
     private DiagnosisPage(Diagnosis diagnosis)
     {
         _diagnosis = diagnosis;
-        _drawing = new NormDrawing(_html, diagnosis.Network);
+        _drawing = new NormDrawing(_html, diagnosis);
         foreach ((int place, ExaminedLayer layer) in diagnosis.Network.Layers.Index()) _places.TryAdd(layer.Name, place);
         _findings = diagnosis.Findings.ToLookup(
             finding => _places.ContainsKey(finding.Layer) ? finding.Layer : "", StringComparer.Ordinal);

@@ -21,16 +21,19 @@ internal sealed class NormDrawing
     private const double Dead = -3.0902;
 
     private readonly HtmlWriter _html;
-    private readonly CommonAxis _gamma, _beta, _mean, _variance, _filter;
+    private readonly IReadOnlyDictionary<string, IReadOnlyList<double>> _drift;
+    private readonly CommonAxis _gamma, _beta, _mean, _variance, _filter, _shift;
 
-    public NormDrawing(HtmlWriter html, ExaminedNetwork network)
+    public NormDrawing(HtmlWriter html, Diagnosis diagnosis)
     {
-        _html = html;
+        (_html, _drift) = (html, diagnosis.Drift);
+        ExaminedNetwork network = diagnosis.Network;
         ExaminedNorm[] norms = [.. network.Norms];
         _gamma = CommonAxis.Logarithmic(norms.SelectMany(static norm => Sizes(norm.Gamma)));
         _beta = CommonAxis.Symmetric(norms.SelectMany(static norm => norm.Beta ?? []));
         _mean = CommonAxis.Symmetric(norms.SelectMany(static norm => Means(norm) ?? []));
         _variance = CommonAxis.Logarithmic(norms.SelectMany(static norm => norm.Variance ?? []));
+        _shift = CommonAxis.Symmetric(_drift.Values.SelectMany(static values => values));
         _filter = CommonAxis.Logarithmic(network.Linears.SelectMany(static linear => linear.FilterNorms));
     }
 
@@ -45,6 +48,8 @@ internal sealed class NormDrawing
             if (norm.Mean is null && norm.Beta is { } beta) Spread("β", beta, _beta, marks);
             if (Means(norm) is { } means) Spread("mean/sd", means, _mean, marks);
             if (norm.Variance is { } variance) Spread("variance", variance, _variance, marks, line: norm.Eps);
+            if (_drift.TryGetValue(norm.Name, out IReadOnlyList<double>? shift))
+                Spread("drift/sd", [.. shift], _shift, marks);
             if (norm.Activation == FollowingActivation.ReLU && DeadOf(norm) is { } dead) Share(dead, norm.Channels);
         }
     }

@@ -137,7 +137,9 @@ internal sealed class OnnxFile
                 size.Size is { } known ? (JsonNode)known : size.Symbol.Length > 0 ? size.Symbol : null)]),
         })]);
 
-    private static OnnxModel Load(string path)
+    /// <summary>Reads a file as it is: its graph need not become a network.</summary>
+    /// <exception cref="WorkbenchException">It is missing, damaged, or no ONNX file.</exception>
+    public static OnnxModel Load(string path)
     {
         try
         {

@@ -89,23 +89,59 @@ internal sealed class OpenedNetwork
     /// <exception cref="WorkbenchException">The data cannot be used.</exception>
     public Tensor SomeInputs(string? data, string? shape, ICollection<string> notes, CancellationToken cancellation)
     {
-        if (data is null)
-        {
-            if (_onnx is { Inputs: [{ Type: not ("float" or "double" or "float16" or "bfloat16") } input] })
-            {
-                throw WorkbenchException.Usage(
-                    $"expected --data with inputs for \"{_path}\", got none: it takes {input}. Give an .npy file.");
-            }
-
-            Shape one = InputShape(shape);
-            return Tensor.RandomNormal(one.With(0, Math.Max(one[0], DrawnSamples)), new Philox(0, "proof"), Type);
-        }
+        if (data is null) return DrawnInputs(shape, DrawnSamples);
 
         IDataset samples = Samples(data, skipBad: false, notes, cancellation).Samples;
         int count = Math.Min(ProofSamples, samples.Count);
         using var loader = new DataLoader(
             new Subset(samples, Evenly.Spread(count, samples.Count)), count, lastBatch: LastBatch.Keep, workers: 0);
         return loader.First().Inputs.Clone();
+    }
+
+    /// <summary>Inputs drawn from a seed.</summary>
+    /// <param name="shape">The shape of an input, if the user says it.</param>
+    /// <param name="samples">The number of samples, if the shape has fewer.</param>
+    /// <exception cref="WorkbenchException">The shape is not known, or the network takes no real numbers.</exception>
+    public Tensor DrawnInputs(string? shape, int samples)
+    {
+        if (_onnx is { Inputs: [{ Type: not ("float" or "double" or "float16" or "bfloat16") } input] })
+        {
+            throw WorkbenchException.Usage(
+                $"expected --data with inputs for \"{_path}\", got none: it takes {input}. Give an .npy file.");
+        }
+
+        Shape one = InputShape(shape);
+        return Tensor.RandomNormal(one.With(0, Math.Max(one[0], samples)), new Philox(0, "proof"), Type);
+    }
+
+    /// <summary>
+    /// The samples of some data with what is to be predicted, or without it if the data does not have it; a note says
+    /// so.
+    /// </summary>
+    /// <param name="data">The data.</param>
+    /// <param name="skipBad">Whether pictures that cannot be decoded are left out.</param>
+    /// <param name="notes">Receives what should be known about it.</param>
+    /// <param name="cancellation">Stops.</param>
+    /// <exception cref="WorkbenchException">It cannot be used, or its preparation is not known.</exception>
+    public SampleSet SamplesToExamine(
+        string data, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
+    {
+        if (Preparation is null && File.Exists(data) && IsArray(data))
+            return Samples(data, skipBad, notes, cancellation);
+        try
+        {
+            var told = new List<string>();
+            Preparation ??= OnnxPreparation.OfPictures(_path, _onnx!, Model, _choice, classifies: true);
+            SampleSet set = Preparation.Open(data, hasTargets: true, skipBad, told, cancellation);
+            foreach (string note in told) notes.Add(note);
+            return set;
+        }
+        catch (WorkbenchException without)
+        {
+            SampleSet set = Samples(data, skipBad, notes, cancellation);
+            notes.Add($"accuracy is not measured: {without.Message}");
+            return set;
+        }
     }
 
     /// <summary>The samples of some data: files as the network's training had them, or an .npy file of inputs.

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Evenkeel.Losses;
@@ -33,6 +34,29 @@ internal sealed class TrainedRun
     /// <param name="preparation">The preparation of the data.</param>
     public static IReadOnlyDictionary<string, string> MetadataOf(string model, string preparation) =>
         new Dictionary<string, string>(StringComparer.Ordinal) { [ModelKey] = model, [PreparationKey] = preparation };
+
+    /// <summary>
+    /// Whether a file is the <c>model.safetensors</c> of a run, with its layers: its header says so, and nothing else is
+    /// read.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    public static bool IsModelFile(string path)
+    {
+        const int most = 1 << 20;
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            byte[] begin = new byte[(int)Math.Min(file.Length, most)];
+            file.ReadExactly(begin);
+            return begin.Length > sizeof(long) + 1 && begin[sizeof(long)] == (byte)'{'
+                && begin.AsSpan().IndexOf(Encoding.UTF8.GetBytes($"\"{ModelKey}\"")) > 0;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // Who reads the file says why it cannot be read.
+            return false;
+        }
+    }
 
     /// <summary>
     /// Reads the best model of a run (that of the last checkpoint if the run has not ended), or the file

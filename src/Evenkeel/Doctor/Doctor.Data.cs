@@ -31,12 +31,17 @@ public static partial class Doctor
         options ??= new DoctorOptions();
         var examination = new DataExamination(
             model, ExaminedNetwork.Of(model), data, options, progress, cancellationToken);
-        return Run(examination.Network, model.TypeName, options, (rule, sink) =>
+        Diagnosis diagnosis = Run(examination.Network, model.TypeName, options, (rule, sink) =>
         {
             if (rule is not DataRule needsData) return false;
             cancellationToken.ThrowIfCancellationRequested();
             needsData.Check(examination, sink);
             return true;
         });
+        return diagnosis with
+        {
+            Drift = examination.Norms.DistinctBy(static norm => norm.Name, StringComparer.Ordinal)
+                .ToDictionary(static norm => norm.Name, static norm => norm.MeanShift, StringComparer.Ordinal),
+        };
     }
 }

@@ -1,4 +1,5 @@
 using Evenkeel.Nn;
+using Evenkeel.Training;
 
 namespace Evenkeel.Examination;
 
@@ -6,7 +7,8 @@ namespace Evenkeel.Examination;
 public static partial class Doctor
 {
     /// <summary>All built-in rules, by id.</summary>
-    public static IReadOnlyList<DoctorRule> Rules { get; } = [.. FileRules.All, .. DataRules.All];
+    public static IReadOnlyList<DoctorRule> Rules { get; } =
+        [.. FileRules.All, .. DataRules.All, .. TrainingRules.All];
 
     /// <summary>Checks the rules that need weights and statistics alone. Nothing is run or changed.</summary>
     /// <param name="network">The network.</param>
@@ -34,6 +36,7 @@ public static partial class Doctor
             var sink = new FindingSink(rule, options);
             sinks.Add(sink);
             if (rule is FileRule file) file.Check(network, sink);
+            else if (rule is TrainingRule) sink.NotChecked("no training");
             else if (!check(rule, sink) && rule is DataRule) sink.NotChecked("no data");
         }
 

@@ -8,6 +8,13 @@ namespace Evenkeel.Examination;
 public sealed record Diagnosis(string Subject, ExaminedNetwork Network, IReadOnlyList<Finding> Findings,
     IReadOnlyList<UncheckedRule> NotChecked)
 {
+    /// <summary>
+    /// By the name of a norm and channel, how far its running mean is from the mean of the data, in standard deviations
+    /// of the data. Empty if there were no data.
+    /// </summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<double>> Drift { get; init; } =
+        new Dictionary<string, IReadOnlyList<double>>();
+
     /// <summary>The level of the most harmful finding; null if there is none.</summary>
     public FindingLevel? Worst => Findings.Count == 0 ? null : Findings.Max(static finding => finding.Level);
 
