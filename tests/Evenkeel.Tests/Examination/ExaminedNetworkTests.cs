@@ -3,6 +3,7 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Xunit;
+using NormFamily = Evenkeel.Examination.NormFamily;
 
 namespace Evenkeel.Tests.Examination;
 

@@ -95,7 +95,13 @@ internal sealed class ModuleTree
             bool isDirect = _last is { IsActive: false };
             ExaminedLinear? before = isDirect ? _layers[_last!.Value.Place] as ExaminedLinear : null;
             if (before?.Outputs != norm.Channels) before = null;
-            layer = norm with { Before = before, AreNeighboursCertain = isCertain };
+            bool isFoldable = isCertain && before is not null && norm is { Family: NormFamily.Batch, Mean: not null };
+            layer = norm with
+            {
+                Before = before,
+                AreNeighboursCertain = isCertain,
+                FoldObstacle = isFoldable ? "" : null,
+            };
         }
         else if (layer is ExaminedLinear linear && _last is { } last && _layers[last.Place] is ExaminedNorm previous)
         {
