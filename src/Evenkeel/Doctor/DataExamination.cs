@@ -165,6 +165,25 @@ public sealed partial class DataExamination
             : null);
     }
 
+    /// <summary>
+    /// The share of samples to which another network gives another class, or for numbers how far its outputs differ as
+    /// a share of their range; and a sentence.
+    /// </summary>
+    internal (double Change, string Text) OtherAnswers(Module other)
+    {
+        Tensor x = InputsToProve(1024);
+        Tensor y = Model.Predict(x, Data.BatchSize, _cancellation), z = other.Predict(x, Data.BatchSize, _cancellation);
+        if (y.Shape.Rank != 2 || y.Shape[1] < 2)
+        {
+            double change = MateDependence.ChangeOf(y, z, y.Count);
+            return (change, $" Recalibrated, the outputs change by {Statistic.Share(change)} of their range.");
+        }
+
+        long[] before = y.ArgMax(1).ToArray<long>(), after = z.ArgMax(1).ToArray<long>();
+        double share = before.Zip(after).Count(static pair => pair.First != pair.Second) / (double)before.Length;
+        return (share, $" Recalibrated, {Statistic.Share(share)} of the samples get another class.");
+    }
+
     /// <summary>Some samples on which outputs are compared: fewer if samples are large.</summary>
     internal Tensor InputsToProve(int most)
     {
