@@ -33,7 +33,7 @@ public sealed partial class DataExamination
         (Model, Network, Data, _options, _cancellation) = (model, network, data, options, cancellation);
         Passes = new DataPasses(model, data, progress, cancellation);
         foreach ((string name, Module module) in model.NamedModules()) _names.TryAdd(module, name);
-        CheckFit();
+        CheckFit(model, data);
         _samples = Passes.Draw(data.Samples);
         _use = new(() => Measure("outputs in use", data.Samples, _samples, withActivations: true));
         _otherUse = new(() => Measure("outputs for the other set", data.Other!, Passes.Draw(data.Other!),

@@ -1,3 +1,5 @@
+using Evenkeel.Nn;
+
 namespace Evenkeel.Examination;
 
 /// <summary>Finds what is wrong with the normalization layers of a network.</summary>

@@ -1,5 +1,3 @@
-using Evenkeel.Data;
-
 namespace Evenkeel.Examination;
 
 /// <summary>

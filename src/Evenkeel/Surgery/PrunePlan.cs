@@ -42,7 +42,8 @@ internal sealed class PrunePlan
             if (module is not ITrackingNorm { Running: not null } norm) continue;
             layers[module] = new PrunedLayer(name, module.TypeName, norm.NumFeatures, [], null);
             if (ChainOf(module, norm, out string reason) is { } chain) chains.Add(chain);
-            else if (IsSuspect(norm).Any(static suspect => suspect)) layers[module] = layers[module] with { Reason = reason };
+            else if (IsSuspect(norm).Any(static suspect => suspect))
+                layers[module] = layers[module] with { Reason = reason };
         }
 
         Look(model, inputs, chains, options, cancellation);
@@ -257,9 +258,7 @@ internal sealed class PrunePlan
             string? reason = null;
             if (TracedNetwork.PadsWithZeros(after))
             {
-                int before = constant.Count;
-                constant.RemoveAll(c => Middle(c) != 0);
-                if (constant.Count < before)
+                if (constant.RemoveAll(c => Middle(c) != 0) > 0)
                     reason = "the next layer pads with zeros, which the constant of a channel is not";
             }
 
@@ -374,7 +373,7 @@ internal sealed class PrunePlan
             return layer;
         }
 
-        private Module Narrow(BatchNorm norm, DType dtype)
+        private BatchNorm Narrow(BatchNorm norm, DType dtype)
         {
             int[] kept = Outputs!;
             (bool scale, bool bias) = (norm.Weight is not null, norm.Bias is not null);
