@@ -115,7 +115,9 @@ public sealed partial class DataExamination
     /// <summary>Whether the score by running statistics is too low, and the rule that says so is on.</summary>
     internal bool HasGap => IsOn("EK202") && TrainEvalGap.LevelOf(this, BoundOf("EK202")) is not null;
 
-    /// <summary>The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.</summary>
+    /// <summary>
+    /// The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.
+    /// </summary>
     internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, bool withGap = true) =>
         Cause is { } cause ? (FindingLevel.Note, $" ({cause} says why)")
         : withGap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")

@@ -49,12 +49,15 @@ internal sealed class PrunePlan
         Look(model, inputs, chains, options, cancellation);
         foreach (Chain chain in chains)
         {
-            (int[] removed, string? reason) = chain.Decide(IsSuspect(chain.Norm, chain.IsBehindReLU), options.Tolerance);
+            (int[] removed, string? reason) = chain.Decide(
+                IsSuspect(chain.Norm, chain.IsBehindReLU), options.Tolerance);
             layers[chain.Module] = layers[chain.Module] with { Removed = removed, Reason = reason };
             Cuts(chain, removed);
         }
 
-        Layers = [.. from entry in model.NamedModules() where layers.ContainsKey(entry.Module) select layers[entry.Module]];
+        Layers = [.. from entry in model.NamedModules()
+                     where layers.ContainsKey(entry.Module)
+                     select layers[entry.Module]];
         foreach (TracedCall call in _network.Calls)
         {
             if (call.Module is not (Linear or ConvNd)) continue;

@@ -102,7 +102,13 @@ internal static class Patients
         {
             labels[i] = i % Classes;
             double phase = 6.28 * random.NextDouble(), light = 0.12 * random.NextNormal();
-            (double dy, double dx) = labels[i] switch { 0 => (1.0, 0.0), 1 => (0.0, 1.0), 2 => (0.7, 0.7), _ => (0.7, -0.7) };
+            (double dy, double dx) = labels[i] switch
+            {
+                0 => (1.0, 0.0),
+                1 => (0.0, 1.0),
+                2 => (0.7, 0.7),
+                _ => (0.7, -0.7),
+            };
             for (int c = 0; c < 3; c++)
             {
                 for (int p = 0; p < Side * Side; p++)

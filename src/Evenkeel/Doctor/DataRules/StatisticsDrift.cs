@@ -75,7 +75,8 @@ internal sealed class StatisticsDrift : DataRule
             {
                 (double low, double high) = (Norm.VarianceRatio.Min(), Norm.VarianceRatio.Max());
                 return $"the means are off by {Statistic.Number(Norm.TypicalShift)} standard deviations (median), the "
-                    + $"running variances are {Statistic.Number(low)} to {Statistic.Number(high)} of those of the data.";
+                    + $"running variances are {Statistic.Number(low)} to {Statistic.Number(high)} of those of the "
+                    + "data.";
             }
         }
 
