@@ -33,7 +33,7 @@ public sealed partial class DataExamination
         (Model, Network, Data, _options, _cancellation) = (model, network, data, options, cancellation);
         Passes = new DataPasses(model, data, progress, cancellation);
         foreach ((string name, Module module) in model.NamedModules()) _names.TryAdd(module, name);
-        CheckFit();
+        CheckFit(model, data);
         _samples = Passes.Draw(data.Samples);
         _use = new(() => Measure("outputs in use", data.Samples, _samples, withActivations: true));
         _otherUse = new(() => Measure("outputs for the other set", data.Other!, Passes.Draw(data.Other!),
@@ -115,7 +115,9 @@ public sealed partial class DataExamination
     /// <summary>Whether the score by running statistics is too low, and the rule that says so is on.</summary>
     internal bool HasGap => IsOn("EK202") && TrainEvalGap.LevelOf(this, BoundOf("EK202")) is not null;
 
-    /// <summary>The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.</summary>
+    /// <summary>
+    /// The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.
+    /// </summary>
     internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, bool withGap = true) =>
         Cause is { } cause ? (FindingLevel.Note, $" ({cause} says why)")
         : withGap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
@@ -163,6 +165,25 @@ public sealed partial class DataExamination
         return (copy, Data.IsLabelled
             ? Passes.Scores("recalibrated", PassKind.Use, set, samples, Data.BatchSize, network: copy)
             : null);
+    }
+
+    /// <summary>
+    /// The share of samples to which another network gives another class, or for numbers how far its outputs differ as
+    /// a share of their range; and a sentence.
+    /// </summary>
+    internal (double Change, string Text) OtherAnswers(Module other)
+    {
+        Tensor x = InputsToProve(1024);
+        Tensor y = Model.Predict(x, Data.BatchSize, _cancellation), z = other.Predict(x, Data.BatchSize, _cancellation);
+        if (y.Shape.Rank != 2 || y.Shape[1] < 2)
+        {
+            double change = MateDependence.ChangeOf(y, z, y.Count);
+            return (change, $" Recalibrated, the outputs change by {Statistic.Share(change)} of their range.");
+        }
+
+        long[] before = y.ArgMax(1).ToArray<long>(), after = z.ArgMax(1).ToArray<long>();
+        double share = before.Zip(after).Count(static pair => pair.First != pair.Second) / (double)before.Length;
+        return (share, $" Recalibrated, {Statistic.Share(share)} of the samples get another class.");
     }
 
     /// <summary>Some samples on which outputs are compared: fewer if samples are large.</summary>

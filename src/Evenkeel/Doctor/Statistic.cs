@@ -36,7 +36,7 @@ internal static class Statistic
     public static string Channels(IReadOnlyList<int> channels)
     {
         const int shown = 6;
-        string list = string.Join(", ", channels.Take(shown).Select(static c => c.ToString(CultureInfo.InvariantCulture)));
+        string list = InvariantText.List<int>([.. channels.Take(shown)]);
         return $"channel{(channels.Count == 1 ? "" : "s")} {list}{(channels.Count > shown ? ", ..." : "")}";
     }
 }

@@ -42,18 +42,22 @@ internal sealed class PrunePlan
             if (module is not ITrackingNorm { Running: not null } norm) continue;
             layers[module] = new PrunedLayer(name, module.TypeName, norm.NumFeatures, [], null);
             if (ChainOf(module, norm, out string reason) is { } chain) chains.Add(chain);
-            else if (IsSuspect(norm).Any(static suspect => suspect)) layers[module] = layers[module] with { Reason = reason };
+            else if (IsSuspect(norm).Any(static suspect => suspect))
+                layers[module] = layers[module] with { Reason = reason };
         }
 
         Look(model, inputs, chains, options, cancellation);
         foreach (Chain chain in chains)
         {
-            (int[] removed, string? reason) = chain.Decide(IsSuspect(chain.Norm, chain.IsBehindReLU), options.Tolerance);
+            (int[] removed, string? reason) = chain.Decide(
+                IsSuspect(chain.Norm, chain.IsBehindReLU), options.Tolerance);
             layers[chain.Module] = layers[chain.Module] with { Removed = removed, Reason = reason };
             Cuts(chain, removed);
         }
 
-        Layers = [.. from entry in model.NamedModules() where layers.ContainsKey(entry.Module) select layers[entry.Module]];
+        Layers = [.. from entry in model.NamedModules()
+                     where layers.ContainsKey(entry.Module)
+                     select layers[entry.Module]];
         foreach (TracedCall call in _network.Calls)
         {
             if (call.Module is not (Linear or ConvNd)) continue;
@@ -257,9 +261,7 @@ internal sealed class PrunePlan
             string? reason = null;
             if (TracedNetwork.PadsWithZeros(after))
             {
-                int before = constant.Count;
-                constant.RemoveAll(c => Middle(c) != 0);
-                if (constant.Count < before)
+                if (constant.RemoveAll(c => Middle(c) != 0) > 0)
                     reason = "the next layer pads with zeros, which the constant of a channel is not";
             }
 
@@ -374,7 +376,7 @@ internal sealed class PrunePlan
             return layer;
         }
 
-        private Module Narrow(BatchNorm norm, DType dtype)
+        private BatchNorm Narrow(BatchNorm norm, DType dtype)
         {
             int[] kept = Outputs!;
             (bool scale, bool bias) = (norm.Weight is not null, norm.Bias is not null);

@@ -31,8 +31,8 @@ internal sealed class BatchMates : DataRule
                 + $"keep{(mates.Norms.Count == 1 ? "s" : "")} no running statistics and use"
                 + $"{(mates.Norms.Count == 1 ? "s" : "")} those of the batch.";
         findings.Add(FindingLevel.Error, mates.Norms.Count == 0 ? "" : mates.Norms[0], [], mates.Change,
-            $"The answers to the same samples change by {Statistic.Share(mates.Change)} of their range if other samples "
-            + $"are in the batch. {norms}",
+            $"The answers to the same samples change by {Statistic.Share(mates.Change)} of their range if other "
+            + $"samples are in the batch. {norms}",
             "Train with trackRunningStats: true (a layer of your own keeps a buffer for Eval), or use a norm that "
             + "treats each sample by itself: GroupNorm, LayerNorm");
     }

@@ -23,8 +23,8 @@ internal sealed class DropoutBeforeNorm : DataRule
         string others = found.Length == 1 ? "" : $" ({Statistic.Of(found.Length, "norm")} in all)";
         string layers = worst.Dropout.Count == 0 ? "Dropout" : string.Join(", ", worst.Dropout.Take(4));
         findings.Add(FindingLevel.Warning, worst.Norm, [], Math.Max(worst.Ratio, 1 / worst.Ratio),
-            $"Without dropout the inputs of {worst.Norm} have {Statistic.Number(worst.Ratio)} of the variance that they "
-            + $"have with it{others}. The running variance is that of training, so in use the norm scales by "
+            $"Without dropout the inputs of {worst.Norm} have {Statistic.Number(worst.Ratio)} of the variance that "
+            + $"they have with it{others}. The running variance is that of training, so in use the norm scales by "
             + $"{Statistic.Number(Math.Sqrt(worst.Ratio))} of what it should.",
             $"Move dropout ({layers}) behind the last norm, or recalibrate: evenkeel recalibrate FILE --data ...");
     }

@@ -51,8 +51,10 @@ internal sealed class TrainEvalGap : DataRule
     /// <summary>The level of the gap; null if there is none beyond the bound and two standard errors.</summary>
     internal static FindingLevel? LevelOf(DataExamination examination, double bound)
     {
-        if (!examination.CanCompareScores || examination is not { Scores: { } use, BatchScores: { } batch }) return null;
+        if (!examination.CanCompareScores || examination is not { Scores: { } use, BatchScores: { } batch })
+            return null;
         (double gain, double error) = batch.Over(use);
-        return gain - (2 * error) > Large ? FindingLevel.Error : gain - (2 * error) > bound ? FindingLevel.Warning : null;
+        double sure = gain - (2 * error);
+        return sure > Large ? FindingLevel.Error : sure > bound ? FindingLevel.Warning : null;
     }
 }
