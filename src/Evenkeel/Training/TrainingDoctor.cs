@@ -34,8 +34,8 @@ public sealed class TrainingDoctor
     } = 10;
 
     /// <summary>
-    /// The group in which each member trains a copy of the same model: EK313 compares the copies. Every member's trainer
-    /// has a doctor with its member of the group. Null for a training by itself. Default: null.
+    /// The group in which each member trains a copy of the same model: EK313 compares the copies. Every member's
+    /// trainer has a doctor with its member of the group. Null for a training by itself. Default: null.
     /// </summary>
     public ICollective? Collective { get; init; }
 
