@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Examination;
-using Evenkeel.Serialization;
 using Evenkeel.Workbench;
 using Evenkeel.Workbench.Diagnoses;
 using Evenkeel.Workbench.Runs;
