@@ -122,7 +122,17 @@ internal static class DoctorCommand
     private static int Examine(DoctorRequest asked, bool json, string? sarif, string? page, FindingLevel least,
         CancellationToken cancellation)
     {
-        DoctorVisit visit = DoctorVisit.Make(asked, cancellation);
+        var progress = new DoctorDisplay();
+        DoctorVisit visit;
+        try
+        {
+            visit = DoctorVisit.Make(asked, progress, cancellation);
+        }
+        finally
+        {
+            progress.EndLine();
+        }
+
         Diagnosis diagnosis = visit.Diagnosis;
         if (sarif is not null)
             RunFolder.WriteText(sarif, DiagnosisSarif.Of(diagnosis, asked.Path, asked.Options).ToJsonString(
