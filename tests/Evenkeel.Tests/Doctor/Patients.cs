@@ -18,6 +18,7 @@ internal static class Patients
     {
         ["mlp"] = new(() => Trained(Mlp(), Table(1), epochs: 6)),
         ["convnet"] = new(() => Trained(ConvNet(), Pictures(1), epochs: 6)),
+        ["flat"] = new(() => Trained(Flat(), Pictures(1), epochs: 6)),
         ["resnet"] = new(() => Trained(SmallResNet(), Pictures(1), epochs: 6)),
     };
 
@@ -59,6 +60,13 @@ internal static class Patients
             new MaxPool2d(2), new Flatten(), new Linear(16 * 9, Classes, random: new Philox(3)),
         ];
     }
+
+    /// <summary>Pictures as vectors.</summary>
+    public static Sequential Flat() =>
+    [
+        new Flatten(), new Linear(3 * Side * Side, 24, bias: false, new Philox(1)), new BatchNorm1d(24), new ReLU(),
+        new Linear(24, Classes, random: new Philox(3)),
+    ];
 
     /// <summary>Three stages of one residual block each.</summary>
     public static ResNet SmallResNet() => new(
@@ -122,6 +130,30 @@ internal static class Patients
 
         return new TensorDataset(Tensor.From(values, [Samples, 3, Side, Side]), Tensor.Labels(labels));
     }
+
+    /// <summary>The norms with running statistics, in their order.</summary>
+    public static ITrackingNorm[] Norms(Module model) =>
+        [.. model.NamedModules().Select(static entry => entry.Module).OfType<ITrackingNorm>()];
+
+    /// <summary>Pictures from 0 to 1 as a wrong pipeline gives them.</summary>
+    public static Tensor Prepared(Tensor images, string wrong)
+    {
+        Tensor mean = Tensor.From([0.485f, 0.456f, 0.406f], [1, 3, 1, 1]);
+        Tensor deviation = Tensor.From([0.229f, 0.224f, 0.225f], [1, 3, 1, 1]);
+        return wrong switch
+        {
+            "x255" => images * 255,
+            "bgr" => Reversed(images),
+            "bgr x255" => Reversed(images) * 255,
+            "-1..1" => (images * 2) - 1,
+            "imagenet" => (images - mean) / deviation,
+            "nhwc" => images.Permute(0, 2, 3, 1).Reshape(images.Shape),
+            _ => throw new ArgumentOutOfRangeException(nameof(wrong)),
+        };
+    }
+
+    private static Tensor Reversed(Tensor images) =>
+        Tensor.Concat([images[.., 2..3], images[.., 1..2], images[.., 0..1]], 1);
 
     /// <summary>A set with other inputs and the same labels.</summary>
     public static TensorDataset With(TensorDataset set, Func<Tensor, Tensor> change) =>
