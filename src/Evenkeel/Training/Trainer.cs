@@ -125,6 +125,11 @@ public sealed partial class Trainer
     public double ExamplesPerSecond =>
         _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency);
 
+    /// <summary>
+    /// Whether this process writes: checkpoints, logs. Of several processes that train together only the first does.
+    /// </summary>
+    public bool IsWriter => Options.Processes is null or { Rank: 0 };
+
     /// <summary>The token of the running or the last call of Fit. Callbacks that take long look at it.</summary>
     internal CancellationToken CancellationToken { get; private set; }
 

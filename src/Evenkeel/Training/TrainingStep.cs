@@ -31,8 +31,10 @@ internal sealed class TrainingStep : IDisposable
         _tape.Seed = options.Seed;
         if (options.MicroBatches > 1)
         {
-            _replicas =
-                new Replicas(model, options.MicroBatches, poolBatchStatistics: true) { Seed = options.Seed };
+            _replicas = new Replicas(model, options.MicroBatches, options.PoolsBatchStatistics, options.Processes)
+            {
+                Seed = options.Seed,
+            };
         }
     }
 
@@ -75,7 +77,7 @@ internal sealed class TrainingStep : IDisposable
     private StepResult RunInParts(Replicas replicas, Batch batch, long iteration)
     {
         replicas.RandomStep = iteration;
-        double value = replicas.Accumulate(batch.Inputs, batch.Targets, _loss);
+        double value = replicas.AccumulateShare(batch.Inputs, batch.Targets, batch.CountOfAll, _loss);
         return double.IsFinite(value)
             ? Update(batch, value, iteration)
             : Refuse(batch, value, iteration, parameter: null);
@@ -101,7 +103,11 @@ internal sealed class TrainingStep : IDisposable
         if (_options.NonFiniteLoss == NonFiniteLoss.SkipBatch) return new StepResult(loss, IsTaken: false);
         if (parameter is not null)
             return new StepResult(loss, false, DivergedException.OfGradient(iteration + 1, parameter, loss));
-        (string layer, string detail) = DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
+        (string layer, string detail) = batch.Count == 0
+            ? ("the loss", "")
+            : DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
+        if (_options.Processes is { Size: > 1 } processes)
+            (layer, detail) = ProcessAgreement.FirstFinding(processes, layer, detail);
         return new StepResult(loss, false, new DivergedException(iteration + 1, layer, loss, detail));
     }
 
