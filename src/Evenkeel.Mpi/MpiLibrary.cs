@@ -66,7 +66,7 @@ internal sealed unsafe class MpiLibrary
 
     public delegate* unmanaged<int*, byte***, int, int*, int> InitThread { get; }
 
-    public new delegate* unmanaged<int> Finalize { get; }
+    public delegate* unmanaged<int> Finalize { get; }
 
     public delegate* unmanaged<nint, int, int> Abort { get; }
 
