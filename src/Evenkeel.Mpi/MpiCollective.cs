@@ -282,6 +282,7 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
         if (_neighbours.FindDead() >= 0) ReportDeath();
         bool isCalled;
         lock (_calls) isCalled = _rollCall.IsCalled();
+        EndSilentlyIfAnnounced();
         if (!_hasDeadline || (waited < _options.Deadline && !isCalled)) return;
         int[] missing = _rollCall.Call(_calls, out bool speaks);
         string who = missing.Length == 0 ? "a process" : string.Join(", ", missing.Select(NameOf));
@@ -295,11 +296,26 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
     {
         int dead = _neighbours.FindDead();
         if (dead < 0 || Volatile.Read(ref _isEnding) != 0) return;
+        if (_calls.TryEnter(TimeSpan.FromSeconds(1)))
+        {
+            _rollCall.IsCalled();
+            _calls.Exit();
+        }
+
+        EndSilentlyIfAnnounced();
         string? message = !_neighbours.Speaks() ? null
             : $"{NameOf(dead)} has died; {NameOf(Rank)} was in \"{_operation}\" at step {Step}. All processes end; a "
             + "checkpoint continues the run.";
         if (message is null) Thread.Sleep(TimeSpan.FromSeconds(2));
         End(message);
+    }
+
+    /// <summary>Another process has said why all end. The launcher is about to end this one.</summary>
+    private void EndSilentlyIfAnnounced()
+    {
+        if (!_rollCall.IsEnding) return;
+        Thread.Sleep(TimeSpan.FromSeconds(5));
+        End(null);
     }
 
     private void End(string? message)
@@ -319,6 +335,7 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
 
         // A thread may be inside a call; the end does not wait for it for long.
         _calls.TryEnter(TimeSpan.FromSeconds(1));
+        if (message is not null) _rollCall.SayEnd();
         _mpi.Abort(_mpi.World, ExitCode);
         Environment.Exit(ExitCode);
     }

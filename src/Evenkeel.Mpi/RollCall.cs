@@ -9,25 +9,34 @@ namespace Evenkeel.Mpi;
 internal sealed unsafe class RollCall(MpiLibrary mpi, nint communicator, int rank, int size)
 {
     private const int Tag = 7;
+    private const byte Here = 1, Ends = 2;
 
     /// <summary>How long those who wait have to answer.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     private readonly bool[] _isHere = new bool[size];
     private readonly byte[] _word = GC.AllocateArray<byte>(1, pinned: true);
+    private readonly nint[] _requests = GC.AllocateArray<nint>(size, pinned: true);
+
+    /// <summary>Whether another process has said that it ends all.</summary>
+    public bool IsEnding { get; private set; }
+
+    /// <summary>Says to all that this process ends them, and says why.</summary>
+    public void SayEnd() => Say(Ends);
 
     /// <summary>Whether another process has called.</summary>
     public bool IsCalled()
     {
         for (int other = 0; other < size; other++)
         {
-            if (other == rank || _isHere[other]) continue;
+            if (other == rank) continue;
             int isThere = 0;
             mpi.Probe(other, Tag, communicator, &isThere, mpi.StatusIgnore);
             if (isThere == 0) continue;
             byte word;
             mpi.Receive(&word, 1, mpi.Bytes, other, Tag, communicator, mpi.StatusIgnore);
-            _isHere[other] = true;
+            if (word == Ends) IsEnding = true;
+            else _isHere[other] = true;
         }
 
         return Array.Exists(_isHere, static isHere => isHere);
@@ -39,19 +48,7 @@ internal sealed unsafe class RollCall(MpiLibrary mpi, nint communicator, int ran
     /// <returns>The processes that have not answered.</returns>
     public int[] Call(Lock calls, out bool speaks)
     {
-        nint[] requests = GC.AllocateArray<nint>(size, pinned: true);
-        lock (calls)
-        {
-            fixed (byte* word = _word)
-            fixed (nint* first = requests)
-            {
-                for (int other = 0; other < size; other++)
-                {
-                    if (other != rank) mpi.Send(word, 1, mpi.Bytes, other, Tag, communicator, first + other);
-                }
-            }
-        }
-
+        lock (calls) Say(Here);
         long begun = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(begun) < s_patience)
         {
@@ -62,5 +59,18 @@ internal sealed unsafe class RollCall(MpiLibrary mpi, nint communicator, int ran
         int[] missing = [.. Enumerable.Range(0, size).Where(other => other != rank && !_isHere[other])];
         speaks = !Array.Exists(_isHere[..rank], static isHere => isHere);
         return missing;
+    }
+
+    private void Say(byte what)
+    {
+        _word[0] = what;
+        fixed (byte* word = _word)
+        fixed (nint* first = _requests)
+        {
+            for (int other = 0; other < size; other++)
+            {
+                if (other != rank) mpi.Send(word, 1, mpi.Bytes, other, Tag, communicator, first + other);
+            }
+        }
     }
 }
