@@ -25,9 +25,8 @@ internal static class Launcher
     {
         foreach (string name in names)
         {
-            if (int.TryParse(
-                Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out int value))
-                return value;
+            string? text = Environment.GetEnvironmentVariable(name);
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value)) return value;
         }
 
         return null;

@@ -11,9 +11,9 @@ namespace Evenkeel.Mpi;
 /// <see cref="Evenkeel.Training.TrainerOptions.Processes"/>. Without a launcher it is a group of one.
 /// </summary>
 /// <remarks>
-/// <para>The library is loaded when the program runs: that of the launcher (Open MPI, MPICH). MPI adds nothing: it moves
-/// bytes (<c>MPI_Iallgather</c>, <c>MPI_Ialltoallv</c>, <c>MPI_Iallgatherv</c>), so libraries and networks change no
-/// bit.</para>
+/// <para>The library is loaded when the program runs: that of the launcher (Open MPI, MPICH). MPI adds nothing: it
+/// moves bytes (<c>MPI_Iallgather</c>, <c>MPI_Ialltoallv</c>, <c>MPI_Iallgatherv</c>), so libraries and networks change
+/// no bit.</para>
 /// <para>Every wait asks and looks at the clock. A process that has died on this machine, or does not come within
 /// <see cref="MpiOptions.Deadline"/>, ends all, with one message that names it, the operation and the step.</para>
 /// </remarks>
@@ -164,9 +164,9 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
             nint request = 0;
             lock (_calls)
             {
-                Check(
-                    _mpi.AllGather(sent, own.Length, _mpi.Bytes, received, own.Length, _mpi.Bytes, _gathering, &request),
-                    operation);
+                int code = _mpi.AllGather(
+                    sent, own.Length, _mpi.Bytes, received, own.Length, _mpi.Bytes, _gathering, &request);
+                Check(code, operation);
             }
 
             Wait(operation, ref request);
@@ -347,8 +347,8 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
         int length = 0;
         _mpi.ErrorString(code, text, &length);
         string why = Encoding.UTF8.GetString(text, Math.Min(length, ErrorTextBytes)).TrimEnd('\0');
-        End($"rank {Rank} on {Environment.MachineName}: \"{operation}\" failed at step {Step}: {why}. All processes end; "
-            + "a checkpoint continues the run.");
+        End($"rank {Rank} on {Environment.MachineName}: \"{operation}\" failed at step {Step}: {why}. All processes "
+            + "end; a checkpoint continues the run.");
     }
 
     /// <summary>A transfer that runs beside the computation. What MPI reads stays where it is.</summary>

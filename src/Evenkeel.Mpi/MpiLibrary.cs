@@ -114,8 +114,8 @@ internal sealed unsafe class MpiLibrary
             catch (EntryPointNotFoundException failure)
             {
                 throw new MpiNotFoundException(
-                    $"MPI: expected an MPI library of version 3 or newer in \"{candidate}\", got one without a function "
-                    + $"that is needed ({failure.Message}). Install Open MPI (apt-get install openmpi-bin) or MPICH "
+                    $"MPI: expected an MPI library of version 3 or newer in \"{candidate}\", got one without a "
+                    + $"function that is needed ({failure.Message}). Install Open MPI (apt-get install openmpi-bin) or MPICH "
                     + "(apt-get install mpich).", failure);
             }
         }

@@ -66,8 +66,9 @@ internal static class SharedTraining
         {
             if (trainer.IsWriter) Console.WriteLine($"step {trainer.Iteration}");
             if (target.Pause > 0) Thread.Sleep(target.Pause);
-            if (isOdd && trainer.Iteration == target.ThrowAt) throw new InvalidOperationException("A fault on purpose.");
-            if (isOdd && trainer.Iteration == target.StopAt) Thread.Sleep(Timeout.Infinite);
+            if (!isOdd) return;
+            if (trainer.Iteration == target.ThrowAt) throw new InvalidOperationException("A fault on purpose.");
+            if (trainer.Iteration == target.StopAt) Thread.Sleep(Timeout.Infinite);
         }
     }
 

@@ -35,8 +35,8 @@ internal static class Speed
         trainer.Fit(new TensorDataset(images, labels));
         double step = clock.MedianMilliseconds;
         long gradient = model.Parameters().Sum(static parameter => (long)parameter.Count) * sizeof(float);
-        return $"{target.Batch / step * 1000:F1} images/s, {step:F1} ms a step, sent {clock.BytesPerStep} bytes a step, "
-            + $"gradient {gradient} bytes";
+        return $"{target.Batch / step * 1000:F1} images/s, {step:F1} ms a step, sent {clock.BytesPerStep} bytes a "
+            + $"step, gradient {gradient} bytes";
     }
 
     private sealed class Clock(IProcessGroup? processes) : Callback

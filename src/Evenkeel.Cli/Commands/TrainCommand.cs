@@ -316,8 +316,8 @@ internal static class TrainCommand
             if (processes is not null && plan.Settings.Parts % processes.Size != 0)
             {
                 throw WorkbenchException.Usage(
-                    $"--parts: expected a multiple of the {processes.Size} processes, which share the parts equally, got "
-                    + $"{plan.Settings.Parts}. Start a number of processes that divides it.");
+                    $"--parts: expected a multiple of the {processes.Size} processes, which share the parts equally, "
+                    + $"got {plan.Settings.Parts}. Start a number of processes that divides it.");
             }
 
             new TrainPrinter(Console.Out, Ink.ForOutput()).Print(plan);

@@ -55,7 +55,8 @@ internal sealed class RunTraining
         var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = saveEvery };
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
-        Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes);
+        Trainer trainer = _plan.CreateTrainer(
+            [new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes);
         // Nothing in run.json changes before the checkpoint fits what the settings make.
         Resume(trainer, _folder, says);
         try

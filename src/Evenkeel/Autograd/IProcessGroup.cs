@@ -26,7 +26,9 @@ public interface IProcessGroup : ICollective
     /// <summary>The longest that a process waits for the others in one operation.</summary>
     TimeSpan Deadline { get; }
 
-    /// <summary>Bytes that this process has sent to others in transfers so far. What is gathered does not count.</summary>
+    /// <summary>
+    /// Bytes that this process has sent to others in transfers so far. What is gathered does not count.
+    /// </summary>
     long BytesSent { get; }
 
     /// <summary>A process in words, for example <c>rank 1 on node7</c>.</summary>

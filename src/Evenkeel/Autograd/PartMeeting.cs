@@ -14,7 +14,8 @@ namespace Evenkeel;
 /// </remarks>
 internal sealed class PartMeeting(IProcessGroup group)
 {
-    private const int HeadBytes = 64, NameBytes = 56, Inline = 120, MessageBytes = HeadBytes + (Inline * sizeof(double));
+    private const int HeadBytes = 64, NameBytes = 56, Inline = 120;
+    private const int MessageBytes = HeadBytes + (Inline * sizeof(double));
     private const int Following = -1;
 
     private readonly byte[] _own = new byte[MessageBytes];

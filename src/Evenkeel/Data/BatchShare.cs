@@ -4,7 +4,9 @@ namespace Evenkeel.Data;
 /// Which samples of each batch one process needs: a batch is cut into consecutive parts, as equal as possible, and a
 /// process owns some of them.
 /// </summary>
-/// <param name="Parts">Into how many parts a batch is cut. A batch of fewer samples has as many parts as samples.</param>
+/// <param name="Parts">
+/// Into how many parts a batch is cut. A batch of fewer samples has as many parts as samples.
+/// </param>
 /// <param name="FirstPart">The first part of this process.</param>
 /// <param name="Count">The number of its parts.</param>
 public readonly record struct BatchShare(int Parts, int FirstPart, int Count)

@@ -67,7 +67,8 @@ public sealed partial class Trainer
                     : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
             }
             catch (OperationCanceledException exception)
-                when (_isCancelledByAll || cancellationToken.IsCancellationRequested || training.IsCancellationRequested)
+                when (_isCancelledByAll || cancellationToken.IsCancellationRequested
+                    || training.IsCancellationRequested)
             {
                 end = FitEnd.Cancelled;
                 string? saved = trainer._iteration > 0 ? Checkpoints?.Save(trainer) : null;

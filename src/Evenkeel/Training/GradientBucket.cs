@@ -69,7 +69,9 @@ internal sealed unsafe class GradientBucket
     /// <summary>The number of parameters.</summary>
     public int Count => _model.Length;
 
-    /// <summary>Gradients that are still missing before it can travel: parameters times parts of this process.</summary>
+    /// <summary>
+    /// Gradients that are still missing before it can travel: parameters times parts of this process.
+    /// </summary>
     public int Missing { get; set; }
 
     /// <summary>Prepares the bucket for a pass.</summary>

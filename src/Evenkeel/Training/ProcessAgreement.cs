@@ -17,7 +17,9 @@ internal sealed class ProcessAgreement(IProcessGroup group, int compareWeightsEv
     private readonly byte[] _all = new byte[group.Size];
 
     /// <summary>Refuses to begin if the processes are not alike. All of them throw the same.</summary>
-    /// <exception cref="InvalidOperationException">One process has another version, data, settings or weights.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// One process has another version, data, settings or weights.
+    /// </exception>
     public void CheckAlike(Trainer trainer, DataLoader training, DataLoader? validation)
     {
         Guid build = typeof(Trainer).Assembly.ManifestModule.ModuleVersionId;
@@ -57,7 +59,8 @@ internal sealed class ProcessAgreement(IProcessGroup group, int compareWeightsEv
     public static (string Layer, string Detail) FirstFinding(IProcessGroup group, string layer, string detail)
     {
         string[] all = group.GatherTexts("search for the layer that diverged", $"{layer}\n{detail}");
-        string first = Array.Find(all, static text => !text.StartsWith("the loss\n", StringComparison.Ordinal)) ?? all[0];
+        string first =
+            Array.Find(all, static text => !text.StartsWith("the loss\n", StringComparison.Ordinal)) ?? all[0];
         int end = first.IndexOf('\n', StringComparison.Ordinal);
         return end < 0 ? (first, "") : (first[..end], first[(end + 1)..]);
     }

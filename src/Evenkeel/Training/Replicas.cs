@@ -11,8 +11,8 @@ namespace Evenkeel.Training;
 /// <remarks>
 /// <para>The replicas share the model's weights and have their own gradients. These are added to the model's gradients
 /// in an order that depends on the number of parts alone (neighbours first, then neighbours of these sums). So the
-/// result depends on how the batch is cut, not on the threads, nor on the processes that share the parts. The loss of the whole
-/// batch is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, which is the mean loss of one batch.</para>
+/// result depends on how the batch is cut, not on the threads, nor on the processes that share the parts. The loss of
+/// the whole batch is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, which is the mean loss of one batch.</para>
 /// <para>Statistics of batch norm: a <see cref="SyncBatchNorm"/> takes them over all parts. Every other batch norm
 /// takes them over its own part, and the model keeps those of part 0, as in PyTorch's DistributedDataParallel. With
 /// <c>poolBatchStatistics</c> every batch norm takes them over all parts. Forward pass, gradients and running

@@ -205,7 +205,7 @@ public sealed partial class Trainer
         ("seed", $"{Options.Seed}"),
         ("L2", $"{Options.L2:R}"),
         ("MaxGradientNorm", Options.MaxGradientNorm is { } norm ? $"{norm:R}" : "none"),
-        ("micro-batches", $"{Options.MicroBatches}{(Options.PoolsBatchStatistics ? "" : " with statistics of their own")}"),
+        ("micro-batches", $"{Options.MicroBatches}{(Options.PoolsBatchStatistics ? "" : " with local statistics")}"),
         ("monitor", History.Monitor),
         ("TrainingSamples", $"{Options.TrainingSamples}"),
         ("EvaluationBatchSize", $"{Options.EvaluationBatchSize}"),

@@ -19,7 +19,7 @@ internal sealed class MpiRun : IDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>The launchers of Debian's packages that are installed: <c>mpirun.openmpi</c>, <c>mpirun.mpich</c>.</summary>
+    /// <summary>The launchers of Debian's packages that are installed.</summary>
     public static string[] Launchers { get; } =
     [
         .. new[] { "mpirun.openmpi", "mpirun.mpich" }.Where(static name =>

@@ -80,7 +80,8 @@ public sealed class MpiTests
     internal static string LastWord(MpiRun run) => run.Output.TrimEnd().Split('\n')[^1].Split(' ')[0];
 
     internal static void SkipWithout(string launcher) => Assert.SkipUnless(
-        MpiRun.Launchers.Contains(launcher, StringComparer.Ordinal), $"{launcher} is not installed (openmpi-bin, mpich).");
+        MpiRun.Launchers.Contains(launcher, StringComparer.Ordinal),
+        $"{launcher} is not installed (openmpi-bin, mpich).");
 
     internal static string AnyLauncher()
     {

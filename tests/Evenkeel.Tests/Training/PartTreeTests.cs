@@ -14,7 +14,7 @@ public sealed class PartTreeTests
     public void Neighbours_are_added_first(int parts, string expected)
     {
         string[] sums = [.. Enumerable.Range(0, parts).Select(static part => $"{part}")];
-        foreach (PartTree.Pair pair in PartTree.Pairs(parts)) sums[pair.Into] = $"({sums[pair.Into]}+{sums[pair.From]})";
+        foreach (PartTree.Pair pair in PartTree.Pairs(parts)) sums[pair.Into] = Sum(sums[pair.Into], sums[pair.From]);
         Assert.Equal(expected, sums[0]);
     }
 
@@ -45,7 +45,8 @@ public sealed class PartTreeTests
     private static void Check(int parts, int share, int processes)
     {
         string[] whole = Names(parts);
-        foreach (PartTree.Pair pair in PartTree.Pairs(parts)) whole[pair.Into] = Sum(whole[pair.Into], whole[pair.From]);
+        foreach (PartTree.Pair pair in PartTree.Pairs(parts))
+            whole[pair.Into] = Sum(whole[pair.Into], whole[pair.From]);
         string[] shared = Names(parts);
         PartPlan? plan = null;
         for (int rank = 0; rank < processes; rank++)

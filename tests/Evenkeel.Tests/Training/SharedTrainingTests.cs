@@ -63,12 +63,13 @@ public sealed class SharedTrainingTests
     [Fact]
     public void Other_weights_on_one_process_are_refused()
     {
-        InvalidOperationException refused = Assert.Throws<InvalidOperationException>(() => ThreadProcesses.Run(2, group =>
+        Func<object> run = () => ThreadProcesses.Run(2, static group =>
         {
             Sequential model = Network();
             if (group.Rank == 1) ((Linear)model[0]).Weight.Value.AsSpan<float>()[3] += 1;
             return Train(group, 2, pools: true, model: model);
-        }));
+        });
+        InvalidOperationException refused = Assert.Throws<InvalidOperationException>(run);
         Assert.Contains("expected the same weights on all processes", refused.Message, StringComparison.Ordinal);
         Assert.Contains("rank 1", refused.Message, StringComparison.Ordinal);
     }
