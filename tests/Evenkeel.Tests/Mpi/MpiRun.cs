@@ -47,6 +47,10 @@ internal sealed class MpiRun : IDisposable
     /// <summary>Starts one process without a launcher.</summary>
     public static MpiRun StartAlone(params IEnumerable<string> words) => Begin(Host, [Program, .. words]);
 
+    /// <summary>Starts a process in each of two network namespaces.</summary>
+    public static MpiRun Start(NetworkSpaces spaces, string folder, params IEnumerable<string> words) =>
+        Begin("ip", [.. spaces.Launch(folder), Host, Program, .. words]);
+
     /// <summary>Waits for the end, and gives the exit code; fails if it does not come.</summary>
     public int Wait(TimeSpan most)
     {

@@ -55,6 +55,19 @@ public sealed class MpiTests
         Assert.Equal(Alone(words), Shared(launcher, 2, stored));
     }
 
+    [Fact]
+    public void Over_TCP_between_two_network_namespaces_the_bits_are_the_same()
+    {
+        SkipWithout("mpirun.openmpi");
+        using NetworkSpaces? spaces = NetworkSpaces.Create();
+        Assert.SkipWhen(spaces is null, "Network namespaces cannot be made here (this needs root, ip and unshare).");
+        using var folder = new TempFolder();
+        string[] words = ["train", "", "parts=4"];
+        using MpiRun run = MpiRun.Start(spaces, folder.Path, Mpi(words));
+        Assert.True(run.Wait(s_most) == 0, $"{run.Output}\n{run.Errors}");
+        Assert.Equal(Alone(words), LastWord(run));
+    }
+
     private static string Alone(string[] words)
     {
         string key = string.Join(' ', words);
