@@ -40,6 +40,7 @@ public sealed class ReadmeTests
             string[] lines = Repository.Text("samples", sample).TrimEnd().Split('\n');
             Assert.Equal(sample.Contains("onnx", StringComparison.Ordinal)
                 ? "#:project ../src/Evenkeel.Onnx/Evenkeel.Onnx.csproj"
+                : sample == "data-parallel.cs" ? "#:project ../src/Evenkeel.Mpi/Evenkeel.Mpi.csproj"
                 : "#:project ../src/Evenkeel/Evenkeel.csproj", lines[0]);
             Assert.Single(lines, line => line.StartsWith("// Prints: ", StringComparison.Ordinal));
             Assert.InRange(lines.Length, 1, SampleLines);

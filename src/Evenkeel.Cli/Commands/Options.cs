@@ -86,7 +86,7 @@ internal static class Options
                     $"got {result.Tokens[0].Value}."),
     };
 
-    private static T? Refuse<T>(ArgumentResult result, string error)
+    public static T? Refuse<T>(ArgumentResult result, string error)
     {
         result.AddError(error);
         return default;

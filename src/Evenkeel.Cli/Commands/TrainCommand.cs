@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Evenkeel.Cli.Terminal;
+using Evenkeel.Mpi;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench;
@@ -41,11 +42,23 @@ internal static class TrainCommand
             "threads that prepare batches (default: 1; pictures that do not fit in memory: all)");
         Option<long?> saveEvery = Options.Number("--save-every", 1, 86_400,
             "seconds between two checkpoints: what a killed process loses at most (default: 15)");
+        var collective = new Option<string?>("--collective")
+        {
+            Description = "who computes the parts of a batch: the processes of mpirun, or threads of this one "
+                + "(default: mpi under mpirun); the results do not depend on it",
+            HelpName = "mpi|threads",
+            CustomParser = static result => result.Tokens[0].Value is "mpi" or "threads"
+                ? result.Tokens[0].Value
+                : Options.Refuse<string?>(
+                    result, $"--collective: expected mpi or threads, got {result.Tokens[0].Value}."),
+        };
+        Option<long?> deadline = Options.Number("--deadline", 1, 86_400,
+            "seconds that a process waits for the others before all end (default: 300)");
         var settings = new SettingOptions();
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
             + "is found in the data, and printed before anything runs.");
         settings.AddTo(command);
-        Option[] others = [resume, folder, name, dryRun, saveEvery, workers, threads];
+        Option[] others = [resume, folder, name, dryRun, saveEvery, workers, threads, collective, deadline];
         foreach (Option option in others) command.Add(option);
         command.Validators.Add(result =>
         {
@@ -58,7 +71,8 @@ internal static class TrainCommand
             Options.UseThreads(parse.GetValue(threads));
             Options.WarnOfSlowHardware();
             TimeSpan every = TimeSpan.FromSeconds(parse.GetValue(saveEvery) ?? 15);
-            var training = new TrainingSession((int?)parse.GetValue(workers), every, cancellation);
+            using MpiCollective? processes = Join(parse.GetValue(collective), parse.GetValue(deadline) ?? 300);
+            var training = new TrainingSession((int?)parse.GetValue(workers), every, processes, cancellation);
             bool isDry = parse.GetValue(dryRun);
             if (parse.GetValue(resume) is { } run)
             {
@@ -74,6 +88,39 @@ internal static class TrainCommand
                 settings.Given(parse), isDry ? null : () => RunFolder.Create(runs, parse.GetValue(name)));
         });
         return command;
+    }
+
+    /// <summary>Joins the processes that mpirun has started. The first one alone prints.</summary>
+    private static MpiCollective? Join(string? collective, long deadline)
+    {
+        int size = MpiCollective.LaunchedSize;
+        if (MpiCollective.LaunchedRank > 0)
+        {
+            Console.SetOut(TextWriter.Null);
+            Console.SetError(TextWriter.Null);
+        }
+
+        if ((collective ?? (size > 1 ? "mpi" : "threads")) == "threads")
+        {
+            if (size == 1) return null;
+            throw WorkbenchException.Usage(
+                $"--collective: expected mpi, because mpirun has started {size} processes, got threads. Start one "
+                + "process for threads.");
+        }
+
+        try
+        {
+            return MpiCollective.Start(new MpiOptions
+            {
+                Deadline = TimeSpan.FromSeconds(deadline),
+                // The message that ends all comes from the process that knows it.
+                Messages = new StreamWriter(Console.OpenStandardError()) { AutoFlush = true },
+            });
+        }
+        catch (Exception failure) when (failure is MpiNotFoundException or InvalidOperationException)
+        {
+            throw new WorkbenchException(failure.Message, failure);
+        }
     }
 
     /// <summary>An option for each setting of a training.</summary>
@@ -128,8 +175,11 @@ internal static class TrainCommand
     }
 
     /// <summary>One call of the command.</summary>
-    private sealed class TrainingSession(int? workers, TimeSpan saveEvery, CancellationToken cancellation)
+    private sealed class TrainingSession(
+        int? workers, TimeSpan saveEvery, IProcessGroup? processes, CancellationToken cancellation)
     {
+        private bool IsFirst => processes is null or { Rank: 0 };
+
         public int Begin(IReadOnlyList<(TrainSetting Setting, string Value)> given, Func<RunFolder>? create)
         {
             var settings = new TrainSettings();
@@ -143,13 +193,15 @@ internal static class TrainCommand
                     + "Leave it out.");
             }
 
-            TrainingPlan plan = Prepare(settings with
+            TrainingPlan plan = Together(() => Prepare(settings with
             {
                 Data = FullPath(settings.Data),
                 ValidationData = settings.ValidationData is { } other ? FullPath(other) : null,
                 Model = settings.Model is { } model && ModelCatalog.IsFile(model) ? FullPath(model) : settings.Model,
-            });
-            return create is null ? EndDryRun() : Train(plan, create());
+            }));
+            if (create is null) return EndDryRun();
+            RunFolder? folder = Together(() => IsFirst ? create() : null);
+            return folder is null ? Help(plan, resumed: null) : Train(plan, folder);
         }
 
         public int Resume(
@@ -181,6 +233,13 @@ internal static class TrainCommand
                     + $"{settings.Schedule} ends with them. With --schedule constant or plateau it could be more.");
             }
 
+            TrainingPlan plan = Together(() => PrepareAgain(run, settings));
+            if (isDry) return EndDryRun();
+            return IsFirst ? Train(plan, run) : Help(plan, run);
+        }
+
+        private TrainingPlan PrepareAgain(RunFolder run, TrainSettings settings)
+        {
             TrainingPlan plan = Prepare(settings);
             Compare(run, "data", plan.Data.Identity, run.Text("data", "identity"),
                 $"other content in \"{settings.Data}\": it has changed since the run began");
@@ -189,7 +248,46 @@ internal static class TrainCommand
             Compare(run, "model", JsonNode.Parse(plan.Model.ToJson())!.ToJsonString(),
                 run.Document["model"]?.ToJsonString(),
                 $"other layers of {settings.Model}: the file, or evenkeel, has changed since the run began");
-            return isDry ? EndDryRun() : Train(plan, run);
+            return plan;
+        }
+
+        /// <summary>
+        /// Does what may fail on one machine alone, such as reading a file. If one fails, all fail, and the first one
+        /// says which.
+        /// </summary>
+        private T Together<T>(Func<T> work)
+        {
+            if (processes is null) return work();
+            T? result = default;
+            WorkbenchException? failure = null;
+            try
+            {
+                result = work();
+            }
+            catch (WorkbenchException own)
+            {
+                failure = own;
+            }
+
+            string[] problems = processes.GatherTexts("preparation", failure?.Message ?? "");
+            int first = Array.FindIndex(problems, static problem => problem.Length > 0);
+            if (first < 0) return result!;
+            throw first == processes.Rank ? failure!
+                : new WorkbenchException($"{processes.NameOf(first)}: {problems[first]}");
+        }
+
+        /// <summary>Computes its parts beside the first process.</summary>
+        private int Help(TrainingPlan plan, RunFolder? resumed)
+        {
+            try
+            {
+                RunHelp.Train(plan, resumed, workers ?? plan.Data.Workers, processes!, cancellation);
+                return ExitCode.Done;
+            }
+            catch (DivergedException)
+            {
+                return ExitCode.Diverged;
+            }
         }
 
         /// <summary>What the settings make now must be what the run has stored.</summary>
@@ -214,7 +312,14 @@ internal static class TrainCommand
         {
             Console.Error.WriteLine($"Reading {ShownPath.Of(settings.Data)}");
             PreparedData data = Preparation.Learn(settings, progress: null, cancellation);
-            var plan = new TrainingPlan(TrainDefaults.Fill(settings, data), data);
+            var plan = new TrainingPlan(TrainDefaults.Fill(settings, data, processes?.Size ?? 1), data);
+            if (processes is not null && plan.Settings.Parts % processes.Size != 0)
+            {
+                throw WorkbenchException.Usage(
+                    $"--parts: expected a multiple of the {processes.Size} processes, which share the parts equally, "
+                    + $"got {plan.Settings.Parts}. Start a number of processes that divides it.");
+            }
+
             new TrainPrinter(Console.Out, Ink.ForOutput()).Print(plan);
             return plan;
         }
@@ -224,7 +329,7 @@ internal static class TrainCommand
             var printer = new TrainPrinter(Console.Out, Ink.ForOutput());
             Console.WriteLine();
             Console.WriteLine($"Run: {ShownPath.Of(run.FullPath)}");
-            var training = new RunTraining(plan, run, Environment.GetCommandLineArgs()[1..]);
+            var training = new RunTraining(plan, run, Environment.GetCommandLineArgs()[1..], processes);
             using var display = new TrainDisplay(plan.Batches.Batches);
             try
             {

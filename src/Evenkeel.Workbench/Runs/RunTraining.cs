@@ -16,6 +16,7 @@ internal sealed class RunTraining
     private readonly TrainingPlan _plan;
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<string> _command;
+    private readonly IProcessGroup? _processes;
 
     // Of the sessions before this one.
     private readonly double _secondsBefore;
@@ -24,9 +25,14 @@ internal sealed class RunTraining
     /// <param name="plan">What to train.</param>
     /// <param name="folder">The folder of the run.</param>
     /// <param name="command">The command line, for the record.</param>
-    public RunTraining(TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command) =>
-        (_plan, _folder, _command, _secondsBefore) =
-            (plan, folder, command, folder.Number("figures", "trainingSeconds") ?? 0);
+    /// <param name="processes">
+    /// The processes that train together, of which this is the first (<see cref="RunHelp"/> is what the others do);
+    /// null trains alone.
+    /// </param>
+    public RunTraining(
+        TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command, IProcessGroup? processes = null) =>
+        (_plan, _folder, _command, _processes, _secondsBefore) =
+            (plan, folder, command, processes, folder.Number("figures", "trainingSeconds") ?? 0);
 
     /// <summary>Why the training ended before its last epoch; null if it did not.</summary>
     public string? StopReason { get; private set; }
@@ -49,9 +55,10 @@ internal sealed class RunTraining
         var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = saveEvery };
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
-        Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers);
+        Trainer trainer = _plan.CreateTrainer(
+            [new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes);
         // Nothing in run.json changes before the checkpoint fits what the settings make.
-        Resume(trainer, says);
+        Resume(trainer, _folder, says);
         try
         {
             Describe();
@@ -85,24 +92,25 @@ internal sealed class RunTraining
         }
     }
 
-    private void Resume(Trainer trainer, Action<string>? says)
+    /// <summary>Goes on where the newest checkpoint of a run stands.</summary>
+    internal static void Resume(Trainer trainer, RunFolder folder, Action<string>? says)
     {
-        if (Checkpoints.Latest(_folder.CheckpointsPath) is not { } latest)
+        if (Checkpoints.Latest(folder.CheckpointsPath) is not { } latest)
         {
-            if (_folder.Number("figures", "steps") > 0) says?.Invoke("There is no checkpoint left: it begins anew.");
+            if (folder.Number("figures", "steps") > 0) says?.Invoke("There is no checkpoint left: it begins anew.");
             return;
         }
 
         try
         {
-            string taken = trainer.Resume(_folder.CheckpointsPath);
+            string taken = trainer.Resume(folder.CheckpointsPath);
             string which = taken == latest ? "" : $", the last checkpoint that is not damaged ({taken})";
             says?.Invoke($"Goes on after epoch {trainer.Epoch}, step {trainer.Iteration}{which}.");
         }
         catch (InvalidDataException failure)
         {
             throw new WorkbenchException(
-                $"no checkpoint in \"{_folder.CheckpointsPath}\" can be read ({UserText.Of(failure)}). Remove that "
+                $"no checkpoint in \"{folder.CheckpointsPath}\" can be read ({UserText.Of(failure)}). Remove that "
                 + "folder to begin the run anew.", failure);
         }
         catch (Exception failure) when (UserText.IsForUser(failure))
@@ -162,6 +170,7 @@ internal sealed class RunTraining
             ["system"] = RuntimeInformation.OSDescription,
             ["processors"] = Environment.ProcessorCount,
             ["threads"] = Compute.Threads,
+            ["processes"] = _processes?.Size ?? 1,
         };
         document["preparation"] = JsonNode.Parse(_plan.Data.Preparation.ToJson());
         document["model"] = JsonNode.Parse(_plan.Model.ToJson());

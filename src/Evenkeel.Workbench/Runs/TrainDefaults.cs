@@ -13,7 +13,10 @@ internal static class TrainDefaults
     private const int TableSteps = 3000;
 
     /// <summary>The settings with every open one filled in.</summary>
-    public static TrainSettings Fill(TrainSettings settings, PreparedData data)
+    /// <param name="settings">What the user has said.</param>
+    /// <param name="data">The data.</param>
+    /// <param name="processes">How many processes train together: as many parts has a batch.</param>
+    public static TrainSettings Fill(TrainSettings settings, PreparedData data, int processes = 1)
     {
         Shape sample = data.Preparation.SampleShape;
         string model = settings.Model ?? ModelCatalog.DefaultFor(sample);
@@ -41,6 +44,7 @@ internal static class TrainDefaults
             Momentum = settings.Momentum ?? (optimizer == "sgd" ? 0.9 : 0),
             WeightDecay = settings.WeightDecay ?? (optimizer == "adamw" ? 0.01 : isResNet ? 5e-4 : 0),
             Schedule = settings.Schedule ?? "cosine",
+            Parts = settings.Parts ?? processes,
             Augment = settings.Augment ?? (isTable ? null : "none"),
         };
     }

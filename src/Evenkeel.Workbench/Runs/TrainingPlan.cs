@@ -82,7 +82,9 @@ internal sealed class TrainingPlan
     /// <param name="callbacks">What happens during the training.</param>
     /// <param name="checkpoints">Where it can go on after an interruption.</param>
     /// <param name="workers">Threads that prepare batches.</param>
-    public Trainer CreateTrainer(IReadOnlyList<Callback> callbacks, Checkpoints? checkpoints, int workers)
+    /// <param name="processes">The processes that train together; null trains alone.</param>
+    public Trainer CreateTrainer(
+        IReadOnlyList<Callback> callbacks, Checkpoints? checkpoints, int workers, IProcessGroup? processes = null)
     {
         Optimizer optimizer = CreateOptimizer();
         LearningRateScheduler? schedule = CreateSchedule(optimizer);
@@ -99,6 +101,9 @@ internal sealed class TrainingPlan
             Scheduler = schedule,
             ScheduleBy = Settings.Schedule == "plateau" ? ScheduleBy.Epoch : ScheduleBy.Iteration,
             MaxGradientNorm = Settings.Clip,
+            MicroBatches = Settings.Parts ?? 1,
+            PoolsBatchStatistics = Settings.BatchStatistics != "local",
+            Processes = processes,
         };
         return new Trainer(Model, optimizer, CreateLoss(), options);
     }
@@ -132,6 +137,12 @@ internal sealed class TrainingPlan
             throw WorkbenchException.Usage(
                 "--norm: expected pictures with instance, got a table: one number has no deviation. Say batch or "
                 + "layer.");
+        }
+
+        if (Settings.Parts > Settings.BatchSize)
+        {
+            throw WorkbenchException.Usage(
+                $"--parts: expected at most the {Settings.BatchSize} samples of a batch, got {Settings.Parts}.");
         }
 
         if (Settings.Momentum > 0 && Settings.Optimizer is not ("sgd" or "rmsprop"))

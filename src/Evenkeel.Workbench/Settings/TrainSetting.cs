@@ -110,6 +110,12 @@ internal sealed record TrainSetting(
             static (s, v) => s with { ClassWeights = v }, static s => s.ClassWeights),
         Whole("patience", 0, 1_000_000, "stop after this many epochs without a better score; 0 never (default: 0)",
             static (s, v) => s with { Patience = (int)v }, static s => s.Patience),
+        Whole("parts", 1, 1024, "parts of a batch: processes share them, and their number alone decides the bits "
+            + "(default: the number of processes, 1 without mpirun)",
+            static (s, v) => s with { Parts = (int)v }, static s => s.Parts),
+        Choice("batch-statistics", ["pooled", "local"], "over which samples batch norms take their statistics: the "
+            + "whole batch, or each part (default: pooled)",
+            static (s, v) => s with { BatchStatistics = v }, static s => s.BatchStatistics),
         Whole("seed", 0, uint.MaxValue, "seed of all random numbers (default: 0)",
             static (s, v) => s with { Seed = (ulong)v }, static s => (long)s.Seed),
     ];

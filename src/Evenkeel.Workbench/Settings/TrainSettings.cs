@@ -100,4 +100,10 @@ internal sealed record TrainSettings
     public int Patience { get; init; }
 
     public ulong Seed { get; init; }
+
+    /// <summary>Into how many parts a batch is cut, whoever computes them.</summary>
+    public int? Parts { get; init; }
+
+    /// <summary><c>pooled</c> or <c>local</c>: over which samples batch norms take their statistics.</summary>
+    public string BatchStatistics { get; init; } = "pooled";
 }

@@ -46,12 +46,20 @@ public sealed class InProcessCollective : IDisposable
     /// <summary>Makes a group. Its threads start with the first <see cref="Run"/>.</summary>
     /// <param name="size">Number of members, 1 to 1024.</param>
     /// <exception cref="ArgumentOutOfRangeException">The size is not from 1 to 1024.</exception>
-    public InProcessCollective(int size)
+    public InProcessCollective(int size) : this(size, firstPart: 0, meeting: null)
+    {
+    }
+
+    /// <summary>The members of one process in a group of several processes.</summary>
+    /// <param name="size">Number of members of this process.</param>
+    /// <param name="firstPart">The rank of the first of them among the parts of all processes.</param>
+    /// <param name="meeting">Where the processes meet; null for one process alone.</param>
+    internal InProcessCollective(int size, int firstPart, PartMeeting? meeting)
     {
         if (size is < 1 or > 1024)
             throw new ArgumentOutOfRangeException(nameof(size), $"InProcessCollective: expected 1 to 1024 members, "
                 + $"got {size}. Each member is a thread; use at most as many members as the batch has parts.");
-        _rendezvous = new Rendezvous(size);
+        _rendezvous = new Rendezvous(size, firstPart, meeting);
         _members = new Member[size];
         for (int rank = 0; rank < size; rank++) _members[rank] = new Member(_rendezvous, rank);
         _failures = new Exception?[size];
@@ -85,10 +93,16 @@ public sealed class InProcessCollective : IDisposable
     /// on their own, the caller gets the exception of the lowest rank. Runs that several threads ask for run one after
     /// another.
     /// </remarks>
-    public void Run(Action<ICollective> work, int? members = null)
+    public void Run(Action<ICollective> work, int? members = null) => RunParts(work, members ?? Size, parts: null);
+
+    /// <summary>Runs the members of this process, beside those of others.</summary>
+    /// <param name="work">The work of a member.</param>
+    /// <param name="members">The number of members of this process that take part.</param>
+    /// <param name="parts">The number of members of all processes; null for one process alone.</param>
+    internal void RunParts(Action<ICollective> work, int members, int? parts)
     {
         ArgumentNullException.ThrowIfNull(work);
-        int count = members ?? Size;
+        int count = members;
         if (count < 1 || count > Size)
         {
             throw new ArgumentOutOfRangeException(
@@ -113,7 +127,7 @@ public sealed class InProcessCollective : IDisposable
             try
             {
                 Start();
-                _rendezvous.Begin(count);
+                _rendezvous.Begin(count, parts ?? count);
                 Array.Clear(_failures);
                 _work = work;
                 _others.Reset(count - 1);
@@ -219,9 +233,9 @@ public sealed class InProcessCollective : IDisposable
 
     private sealed class Member(Rendezvous rendezvous, int rank) : ICollective
     {
-        public int Rank => rank;
+        public int Rank => rendezvous.FirstPart + rank;
 
-        public int Size => rendezvous.Count;
+        public int Size => rendezvous.Parts;
 
         public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all) =>
             rendezvous.Exchange(rank, operation, own, all);
@@ -236,7 +250,7 @@ public sealed class InProcessCollective : IDisposable
     /// member may bring its values for the next meeting while a late member still reads those of the last one. No
     /// member can be two meetings ahead.
     /// </summary>
-    private sealed class Rendezvous(int size)
+    private sealed class Rendezvous(int size, int firstPart, PartMeeting? meeting)
     {
         /// <summary>
         /// Turns of <see cref="Thread.SpinWait"/> before a member sleeps. A member does not spin if there are more
@@ -252,6 +266,10 @@ public sealed class InProcessCollective : IDisposable
         private readonly object _gate = new();
         private readonly double[][] _even = Buffers(size);
         private readonly double[][] _odd = Buffers(size);
+        private readonly PartMeeting? _across = meeting;
+        private double[] _evenAcross = [];
+        private double[] _oddAcross = [];
+        private double[] _own = [];
         private string _operation = "";
         private int _length;
         private int _first;
@@ -264,19 +282,25 @@ public sealed class InProcessCollective : IDisposable
         /// <summary>The number of members that take part.</summary>
         public int Count { get; private set; } = size;
 
-        public void Begin(int members)
+        /// <summary>The number of members of all processes.</summary>
+        public int Parts { get; private set; } = size;
+
+        /// <summary>The rank of the first member of this process.</summary>
+        public int FirstPart => firstPart;
+
+        public void Begin(int members, int parts)
         {
-            Count = members;
+            (Count, Parts) = (members, parts);
             _arrived = _left = 0;
             _broken = null;
         }
 
         public void Exchange(int rank, string operation, ReadOnlySpan<double> own, Span<double> all)
         {
-            if (all.Length != own.Length * Count)
+            if (all.Length != own.Length * Parts)
             {
                 throw new ArgumentException(
-                    $"{operation}: expected room for {Count} times {own.Length} values, got {all.Length}.",
+                    $"{operation}: expected room for {Parts} times {own.Length} values, got {all.Length}.",
                     nameof(all));
             }
 
@@ -291,6 +315,12 @@ public sealed class InProcessCollective : IDisposable
             }
 
             Await(meeting, operation);
+            if (_across is not null)
+            {
+                ((meeting & 1) == 0 ? _evenAcross : _oddAcross).AsSpan(0, all.Length).CopyTo(all);
+                return;
+            }
+
             for (int member = 0; member < Count; member++)
                 buffers[member].AsSpan(0, own.Length).CopyTo(all[(member * own.Length)..]);
         }
@@ -334,8 +364,24 @@ public sealed class InProcessCollective : IDisposable
             if (_arrived == 0) (_operation, _length, _first) = (operation, length, rank);
             if (++_arrived < Count) return;
             _arrived = 0;
+            if (_across is not null) MeetOthers(operation, length);
             Volatile.Write(ref _meeting, _meeting + 1);
             Monitor.PulseAll(_gate);
+        }
+
+        /// <summary>
+        /// The last member of this process to come meets the other processes, for all members of this one.
+        /// </summary>
+        private void MeetOthers(string operation, int length)
+        {
+            bool isEven = (_meeting & 1) == 0;
+            ref double[] all = ref isEven ? ref _evenAcross : ref _oddAcross;
+            if (all.Length < length * Parts) all = new double[length * Parts];
+            if (_own.Length < length * Count) _own = new double[length * Count];
+            double[][] buffers = isEven ? _even : _odd;
+            for (int member = 0; member < Count; member++)
+                buffers[member].AsSpan(0, length).CopyTo(_own.AsSpan(member * length));
+            _across!.Exchange(operation, _own.AsSpan(0, length * Count), length, all.AsSpan(0, length * Parts));
         }
 
         private void Await(long meeting, string operation)

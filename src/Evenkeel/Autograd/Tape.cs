@@ -21,6 +21,7 @@ public sealed class Tape
     private readonly List<Op> _lent = [];
     private readonly List<Tensor> _open = [];
     private readonly List<Action> _afterBackward = [];
+    private readonly List<(Parameter Parameter, int FirstOp)> _uses = [];
     private int _draws;
 
     /// <summary>Creates a tape for passes of one mode.</summary>
@@ -85,6 +86,9 @@ public sealed class Tape
     /// </summary>
     internal TapeTrace? Trace { get; init; }
 
+    /// <summary>Is told in the backward pass which gradients are complete; null for most passes.</summary>
+    internal IGradientListener? GradientListener { get; set; }
+
     /// <summary>Bytes of all slabs. They only grow. A steady pass does not change them.</summary>
     public long CapacityInBytes => _arena.Capacity;
 
@@ -108,6 +112,7 @@ public sealed class Tape
         _open.Clear();
         _computed.Clear();
         _afterBackward.Clear();
+        _uses.Clear();
         _arena.Rewind();
         _draws = 0;
         IsSpent = false;
@@ -159,11 +164,13 @@ public sealed class Tape
         if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType
             && handle.SharesMemoryWith(parameter.Value) && (handle.IsStale || handle.RequiresGradient == wanted))
         {
+            if (GradientListener is not null && handle.IsStale) _uses.Add((parameter, _ops.Count));
             // A handle of this pass never changes: ops that hold it have already decided by it.
             handle.Renew(_arena, wanted);
             return handle;
         }
 
+        if (GradientListener is not null) _uses.Add((parameter, _ops.Count));
         handle = parameter.Value.Alias(parameter.Shape, _arena).On(this, wanted);
         handle.Parameter = parameter;
         _watched[parameter] = handle;
@@ -303,8 +310,27 @@ public sealed class Tape
         if (cotangent is null) result.GradientMemory.Fill(1);
         else result.AdoptGradient(cotangent);
         result.HasGradient = true;
-        for (int i = result.Producer?.Position ?? -1; i >= 0; i--) _ops[i].RunBackward();
+        for (int i = result.Producer?.Position ?? -1; i >= 0; i--)
+        {
+            _ops[i].RunBackward();
+            if (GradientListener is not null) TellComplete(i);
+        }
+
         foreach (Action look in _afterBackward) look();
+    }
+
+    /// <summary>
+    /// An op that reads a parameter is recorded after the parameter has joined the pass. So nothing before its place
+    /// adds to the gradient.
+    /// </summary>
+    private void TellComplete(int done)
+    {
+        while (_uses.Count > 0 && _uses[^1].FirstOp >= done)
+        {
+            Parameter parameter = _uses[^1].Parameter;
+            _uses.RemoveAt(_uses.Count - 1);
+            GradientListener!.Complete(parameter);
+        }
     }
 
     /// <summary>The derivative of a parameter with respect to itself: the cotangent is one more contribution.</summary>

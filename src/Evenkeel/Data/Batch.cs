@@ -11,14 +11,23 @@ public sealed class Batch
     private readonly Tensor _targets;
     private readonly int[] _indices;
 
-    internal Batch(int number, Tensor inputs, Tensor targets, int[] indices) =>
+    internal Batch(int number, Tensor inputs, Tensor targets, int[] indices, int? of = null)
+    {
         (Number, _inputs, _targets, _indices) = (number, inputs, targets, indices);
+        CountOfAll = of ?? targets.Shape[0];
+    }
 
     /// <summary>The number of the batch in its epoch, counted from 0.</summary>
     public int Number { get; }
 
     /// <summary>Number of samples.</summary>
     public int Count => _targets.Shape[0];
+
+    /// <summary>
+    /// Number of samples of the whole batch, if this is the share of one process (<see cref="DataLoader.Share"/>);
+    /// otherwise <see cref="Count"/>.
+    /// </summary>
+    public int CountOfAll { get; }
 
     /// <summary>The samples, (<see cref="Count"/>, sample shape).</summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
@@ -43,7 +52,7 @@ public sealed class Batch
 
     /// <summary>A copy in memory of its own. It may be kept.</summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
-    public Batch Clone() => new(Number, _inputs.Clone(), _targets.Clone(), Indices.ToArray());
+    public Batch Clone() => new(Number, _inputs.Clone(), _targets.Clone(), Indices.ToArray(), CountOfAll);
 
     /// <summary>For example <c>batch 3: 256 samples</c>.</summary>
     public override string ToString() => $"batch {Number}: {Count} {(Count == 1 ? "sample" : "samples")}";
@@ -69,6 +78,7 @@ internal sealed class BatchSlot
     };
 
     private readonly BatchPlan _plan;
+    private readonly BatchShare? _share;
     private readonly Tensor _inputs;
     private readonly Tensor _targets;
     private readonly Tensor _lastInputs;
@@ -76,14 +86,13 @@ internal sealed class BatchSlot
     private readonly int[] _indices;
     private int _number;
 
-    public BatchSlot(IDataset dataset, BatchPlan plan, DType dtype)
+    public BatchSlot(IDataset dataset, BatchPlan plan, DType dtype, BatchShare? share)
     {
-        _plan = plan;
-        _indices = new int[plan.LargestSize];
-        Tensor inputs = Tensor.Zeros(dataset.BatchShape(plan.LargestSize), dtype);
-        Tensor targets =
-            Tensor.Zeros(dataset.TargetBatchShape(plan.LargestSize), dataset.TargetTypeFor(dtype));
-        int first = plan.SizeOf(0), last = plan.LastSize;
+        (_plan, _share) = (plan, share);
+        int first = RowsOf(0).Count, last = RowsOf(plan.Batches - 1).Count, most = Math.Max(first, last);
+        _indices = new int[most];
+        Tensor inputs = Tensor.Zeros(dataset.BatchShape(most), dtype);
+        Tensor targets = Tensor.Zeros(dataset.TargetBatchShape(most), dataset.TargetTypeFor(dtype));
         (_inputs, _lastInputs) = (inputs.Alias(dataset.BatchShape(first)), inputs.Alias(dataset.BatchShape(last)));
         (_targets, _lastTargets) =
             (targets.Alias(dataset.TargetBatchShape(first)), targets.Alias(dataset.TargetBatchShape(last)));
@@ -95,8 +104,10 @@ internal sealed class BatchSlot
     public void Fill(IDataset dataset, int[] order, int number)
     {
         _number = number;
-        Span<int> indices = _indices.AsSpan(0, _plan.SizeOf(number));
-        order.AsSpan(number * _plan.BatchSize, indices.Length).CopyTo(indices);
+        (int first, int count) = RowsOf(number);
+        if (count == 0) return;
+        Span<int> indices = _indices.AsSpan(0, count);
+        order.AsSpan((number * _plan.BatchSize) + first, count).CopyTo(indices);
         dataset.CopyTo(indices, IsLast ? _lastInputs : _inputs);
         dataset.CopyTargetsTo(indices, IsLast ? _lastTargets : _targets);
     }
@@ -105,9 +116,17 @@ internal sealed class BatchSlot
     public Batch BeginTurn()
     {
         Tensor inputs = IsLast ? _lastInputs : _inputs, targets = IsLast ? _lastTargets : _targets;
-        return new Batch(_number, inputs.Alias(inputs.Shape, _turns), targets.Alias(targets.Shape, _turns), _indices);
+        return new Batch(
+            _number, inputs.Alias(inputs.Shape, _turns), targets.Alias(targets.Shape, _turns), _indices,
+            _plan.SizeOf(_number));
     }
 
     /// <summary>Ends the turn: its batch and tensors throw from now on.</summary>
     public void EndTurn() => _turns.Rewind();
+
+    private (int First, int Count) RowsOf(int batch)
+    {
+        int size = _plan.SizeOf(batch);
+        return _share is { } share ? share.RowsOf(size) : (0, size);
+    }
 }

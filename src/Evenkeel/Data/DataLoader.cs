@@ -86,6 +86,22 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     public Sampler Sampler { get; init; }
 
     /// <summary>
+    /// The samples of each batch that are wanted, for a process that trains with others: the loader makes only these.
+    /// The order of all samples is the same for all processes. Null makes whole batches. Default: null.
+    /// </summary>
+    public BatchShare? Share
+    {
+        get;
+        set
+        {
+            if (field == value) return;
+            _running?.Displace();
+            _slots.Clear();
+            field = value;
+        }
+    }
+
+    /// <summary>
     /// The number of the epoch of the next enumeration, counted from 0. Set it to continue a training at the beginning
     /// of an epoch.
     /// </summary>
@@ -153,7 +169,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
         foreach (BatchSlot slot in _slots) slot.EndTurn();
         int slots = Workers == 0 ? 1 : Math.Max(Math.Max(Prefetch, Workers), 1) + 1;
-        while (_slots.Count < slots) _slots.Add(new BatchSlot(Dataset, Plan, DType));
+        while (_slots.Count < slots) _slots.Add(new BatchSlot(Dataset, Plan, DType, Share));
         _epoch++;
         _firstBatch = 0;
         var epoch = new Epoch(this, slots, position, cancellationToken);

@@ -10,7 +10,7 @@ namespace Evenkeel.Training;
 /// </summary>
 /// <remarks>
 /// The file is written anew at the end of each epoch, from the whole <see cref="Trainer.History"/>, as a whole or not
-/// at all. So a resumed run leaves the file of an undisturbed one.
+/// at all. So a resumed run leaves the file of an undisturbed one. Of several processes the first one writes.
 /// </remarks>
 /// <param name="path">The file; its folder must exist.</param>
 public sealed class CsvLog(string path) : Callback
@@ -20,12 +20,17 @@ public sealed class CsvLog(string path) : Callback
 
     /// <summary>Removes what a killed process has left half-written.</summary>
     /// <param name="trainer">The trainer.</param>
-    public override void OnFitBegin(Trainer trainer) => AtomicFile.RemoveLeftovers(Path);
+    public override void OnFitBegin(Trainer trainer)
+    {
+        ArgumentNullException.ThrowIfNull(trainer);
+        if (trainer.IsWriter) AtomicFile.RemoveLeftovers(Path);
+    }
 
     /// <inheritdoc/>
     public override void OnEpochEnd(Trainer trainer, EpochRecord record)
     {
         ArgumentNullException.ThrowIfNull(trainer);
+        if (!trainer.IsWriter) return;
         IReadOnlyList<EpochRecord> epochs = trainer.History.Epochs;
         string[] training = [.. epochs[0].Training?.Keys ?? []], validation = [.. epochs[0].Validation?.Keys ?? []];
         var text = new StringBuilder("epoch,iteration,learning_rate,loss");

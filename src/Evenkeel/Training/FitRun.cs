@@ -14,15 +14,45 @@ public sealed partial class Trainer
     {
         private readonly TrainerOptions _options = trainer.Options;
         private readonly long _total = (long)trainer.Options.Epochs * training.Plan.Batches;
+        private readonly IProcessGroup? _processes =
+            trainer.Options.Processes is { Size: > 1 } processes ? processes : null;
+
+        private ProcessAgreement? _agreement;
         private DataLoader? _trainingSamples;
 
+        // All processes have agreed to end after this step, or all have found the same problem.
+        private bool _isCancelledByAll;
+        private bool _isKnownToAll;
+
         private History History => trainer.History;
+
+        private Checkpoints? Checkpoints => trainer.IsWriter ? _options.Checkpoints : null;
+
+        /// <summary>With other processes a cancellation waits until all know of it, at the end of a step.</summary>
+        private CancellationToken OwnToken => _processes is null ? cancellationToken : CancellationToken.None;
 
         private bool IsOver => trainer._epoch >= _options.Epochs || History.StopReason is not null || History.Diverged;
 
         public History Run()
         {
-            using IDisposable? folder = _options.Checkpoints?.Open(trainer);
+            if (_processes is null) return RunAlone();
+            try
+            {
+                return RunAlone();
+            }
+            catch (Exception failure) when (!_isKnownToAll && !_isCancelledByAll)
+            {
+                // The others do not know of it and would wait.
+                _processes.Abort(
+                    $"{_processes.NameOf(_processes.Rank)} has failed at step {trainer._iteration}: {failure.Message} "
+                    + "All processes end; a checkpoint continues the run.");
+                throw;
+            }
+        }
+
+        private History RunAlone()
+        {
+            using IDisposable? folder = Checkpoints?.Open(trainer);
             bool isForeign = Begin();
             long begun = trainer._iteration;
             var end = FitEnd.Failed;
@@ -32,15 +62,16 @@ public sealed partial class Trainer
                 CallEach(callback => callback.OnFitBegin(trainer));
                 if (trainer._isEvaluationDue) EndEpoch();
                 while (!IsOver) RunEpoch();
-                _options.Checkpoints?.AfterFit(trainer);
+                Checkpoints?.AfterFit(trainer);
                 end = History.Diverged ? FitEnd.Diverged
                     : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
             }
             catch (OperationCanceledException exception)
-                when (cancellationToken.IsCancellationRequested || training.IsCancellationRequested)
+                when (_isCancelledByAll || cancellationToken.IsCancellationRequested
+                    || training.IsCancellationRequested)
             {
                 end = FitEnd.Cancelled;
-                string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
+                string? saved = trainer._iteration > 0 ? Checkpoints?.Save(trainer) : null;
                 throw new OperationCanceledException(
                     $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                     + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
@@ -49,6 +80,7 @@ public sealed partial class Trainer
             }
             finally
             {
+                training.Share = null;
                 End();
                 failure = EndCallbacks(end);
             }
@@ -79,12 +111,30 @@ public sealed partial class Trainer
             // An evaluation or a callback before the next epoch sees the samples as they were in the one before.
             if (trainer._epoch > 0 && training.Position.Batch == 0 && training.Dataset is IEpochDataset dataset)
                 dataset.Epoch = training.Position.Epoch - 1;
+            if (_processes is not null) BeginTogether(_processes);
             trainer._examination = _options.Doctor is not { } doctor ? null : new TrainingExamination(
                 trainer, doctor, trainer._examined,
                 finding => CallEach(callback => callback.OnFinding(trainer, finding)));
             trainer._step = new TrainingStep(
                 trainer.Model, trainer.Loss, trainer.Optimizer, _options, trainer._examination);
             return isForeign;
+        }
+
+        /// <summary>Compares the processes, and takes the share of this one.</summary>
+        private void BeginTogether(IProcessGroup processes)
+        {
+            processes.Step = trainer._iteration;
+            training.Share = BatchShare.Of(_options.MicroBatches, processes.Rank, processes.Size);
+            _agreement = new ProcessAgreement(processes, _options.CompareWeightsEvery);
+            try
+            {
+                _agreement.CheckAlike(trainer, training, validation);
+            }
+            catch (InvalidOperationException)
+            {
+                _isKnownToAll = true;
+                throw;
+            }
         }
 
         private void End()
@@ -128,16 +178,17 @@ public sealed partial class Trainer
             LoaderPosition begun = training.Position;
             trainer._position = begun;
             int batch = begun.Batch;
-            using IEnumerator<Batch> batches = training.Begin(setsEpoch: true, cancellationToken);
+            using IEnumerator<Batch> batches = training.Begin(setsEpoch: true, OwnToken);
             while (batch < training.Plan.Batches && !IsOver)
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                OwnToken.ThrowIfCancellationRequested();
+                _processes?.Step = trainer._iteration + 1;
                 long start = Stopwatch.GetTimestamp();
                 batches.MoveNext();
                 bool isTaken = Step(batches.Current, out bool changesWeights);
                 trainer._trainingTicks += Stopwatch.GetTimestamp() - start;
                 if (!isTaken) return;
-                trainer._examples += batches.Current.Count;
+                trainer._examples += batches.Current.CountOfAll;
                 trainer._iteration++;
                 bool endsEpoch = ++batch == training.Plan.Batches;
                 // The step is done, whatever a callback does: the next call of Fit goes on behind it.
@@ -151,10 +202,12 @@ public sealed partial class Trainer
                 if (endsEpoch)
                 {
                     EndEpoch();
+                    AgreeAfterStep();
                     return;
                 }
 
-                _options.Checkpoints?.AfterStep(trainer);
+                AgreeAfterStep();
+                Checkpoints?.AfterStep(trainer);
                 if (trainer._iteration % _options.ReportEvery == 0) Report(isEpochEnd: false);
             }
         }
@@ -165,6 +218,29 @@ public sealed partial class Trainer
             long start = Stopwatch.GetTimestamp();
             trainer._examination.AfterStep(changesWeights);
             trainer._trainingTicks += Stopwatch.GetTimestamp() - start;
+        }
+
+        /// <summary>
+        /// Compares the weights if it is time, and ends the run on all processes if one of them wants to.
+        /// </summary>
+        /// <exception cref="OperationCanceledException">Some process is cancelled.</exception>
+        private void AgreeAfterStep()
+        {
+            if (_agreement is null) return;
+            try
+            {
+                _agreement.AfterStep(trainer);
+            }
+            catch (InvalidOperationException)
+            {
+                _isKnownToAll = true;
+                throw;
+            }
+
+            bool isCancelled = cancellationToken.IsCancellationRequested || training.IsCancellationRequested;
+            (_isCancelledByAll, int stoppedBy) = _agreement.Ask(isCancelled, History.StopReason is not null);
+            if (stoppedBy >= 0) History.StopReason ??= $"stopped by {_processes!.NameOf(stoppedBy)}";
+            if (_isCancelledByAll) throw new OperationCanceledException("A process was cancelled.", cancellationToken);
         }
 
         /// <summary>Returns false if the run ends because the loss or a gradient is not finite.</summary>
@@ -184,6 +260,7 @@ public sealed partial class Trainer
                     return false;
                 default:
                     trainer.DropLossesFrom(trainer._iteration);
+                    _isKnownToAll = true;
                     throw result.Problem!;
             }
         }
@@ -213,7 +290,7 @@ public sealed partial class Trainer
             StepSchedule(score);
             trainer._examination?.AfterEpoch(record);
             CallEach(callback => callback.OnEpochEnd(trainer, record));
-            _options.Checkpoints?.AfterEpoch(trainer);
+            Checkpoints?.AfterEpoch(trainer);
             Report(isEpochEnd: true);
         }
 
@@ -225,7 +302,7 @@ public sealed partial class Trainer
         }
 
         private Scores? Measure(DataLoader? data) =>
-            data is null ? null : trainer._evaluator.Measure(data, cancellationToken);
+            data is null ? null : trainer._evaluator.Measure(data, OwnToken);
 
         private double MeanLoss()
         {

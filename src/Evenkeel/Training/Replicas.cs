@@ -1,3 +1,4 @@
+using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 
@@ -9,8 +10,9 @@ namespace Evenkeel.Training;
 /// </summary>
 /// <remarks>
 /// <para>The replicas share the model's weights and have their own gradients. These are added to the model's gradients
-/// in the order of the parts, so the result depends on how the batch is cut, not on the threads. The loss of the whole
-/// batch is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, which is the mean loss of one batch.</para>
+/// in an order that depends on the number of parts alone (neighbours first, then neighbours of these sums). So the
+/// result depends on how the batch is cut, not on the threads, nor on the processes that share the parts. The loss of
+/// the whole batch is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, which is the mean loss of one batch.</para>
 /// <para>Statistics of batch norm: a <see cref="SyncBatchNorm"/> takes them over all parts. Every other batch norm
 /// takes them over its own part, and the model keeps those of part 0, as in PyTorch's DistributedDataParallel. With
 /// <c>poolBatchStatistics</c> every batch norm takes them over all parts. Forward pass, gradients and running
@@ -27,8 +29,14 @@ namespace Evenkeel.Training;
 /// </remarks>
 public sealed class Replicas : IDisposable
 {
+    private const string LossMeeting = "Replicas loss", LastMeeting = "Replicas end";
+
     private readonly InProcessCollective _group;
     private readonly Replica[] _replicas;
+    private readonly IProcessGroup? _processes;
+    private readonly PartMeeting? _meeting;
+    private readonly GradientExchange? _exchange;
+    private readonly Dictionary<int, PartPlan> _plans = [];
     private int _isBusy;
 
     /// <summary>Makes the replicas. The first one is the model itself.</summary>
@@ -37,25 +45,49 @@ public sealed class Replicas : IDisposable
     /// <param name="poolBatchStatistics">
     /// True if every batch norm takes its statistics over all parts, not only <see cref="SyncBatchNorm"/>.
     /// </param>
+    /// <param name="processes">
+    /// The processes that share the parts: each has equally many consecutive ones. All must have the same model. Null
+    /// if this process has all parts.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not from 1 to 1024.</exception>
-    public Replicas(Module model, int count, bool poolBatchStatistics = false)
+    /// <exception cref="ArgumentException">The processes cannot share the parts equally.</exception>
+    public Replicas(
+        Module model, int count, bool poolBatchStatistics = false, IProcessGroup? processes = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        _group = new InProcessCollective(count);
-        Model = model;
-        _replicas = new Replica[count];
-        for (int rank = 0; rank < count; rank++)
+        if (count is < 1 or > 1024)
         {
-            var tape = new Tape { Collective = _group.Members[rank], PoolsBatchStatistics = poolBatchStatistics };
-            _replicas[rank] = new Replica(rank == 0 ? model : model.CloneSharingWeights(), tape);
+            throw new ArgumentOutOfRangeException(
+                nameof(count), $"Replicas: expected 1 to 1024 parts, got {count}. Each part has a thread.");
         }
+
+        Model = model;
+        Count = count;
+        Share = BatchShare.Of(count, processes?.Rank ?? 0, processes?.Size ?? 1);
+        _processes = processes is { Size: > 1 } ? processes : null;
+        _meeting = _processes is null ? null : new PartMeeting(_processes);
+        _group = new InProcessCollective(Share.Count, Share.FirstPart, _meeting);
+        _replicas = new Replica[Share.Count];
+        for (int part = 0; part < Share.Count; part++)
+        {
+            var tape = new Tape { Collective = _group.Members[part], PoolsBatchStatistics = poolBatchStatistics };
+            _replicas[part] = new Replica(part == 0 ? model : model.CloneSharingWeights(), tape);
+        }
+
+        if (_processes is null) return;
+        _exchange = new GradientExchange(
+            _processes, Array.ConvertAll(_replicas, static replica => replica.Parameters));
+        foreach (Replica replica in _replicas) replica.Listen(_exchange);
     }
 
     /// <summary>The model. Every replica uses its weights, and it receives the gradients.</summary>
     public Module Model { get; }
 
     /// <summary>The most parts of a batch.</summary>
-    public int Count => _replicas.Length;
+    public int Count { get; }
+
+    /// <summary>The parts of this process.</summary>
+    public BatchShare Share { get; }
 
     /// <summary>Seed of everything random in a pass (dropout). Every replica derives its own seed from it.</summary>
     public ulong Seed { get; init; }
@@ -83,15 +115,35 @@ public sealed class Replicas : IDisposable
                 nameof(targets));
         }
 
-        int samples = inputs.Shape[0], parts = Math.Min(Count, samples);
-        var cut = new MicroBatch[parts];
-        for (int part = 0; part < parts; part++)
+        return Accumulate(inputs, targets, inputs.Shape[0], loss);
+    }
+
+    /// <summary>Runs the parts of this process of a batch of which it has its own rows.</summary>
+    /// <param name="inputs">The rows of this process.</param>
+    /// <param name="targets">Their targets.</param>
+    /// <param name="samples">Samples of the whole batch.</param>
+    /// <param name="loss">A loss that is a mean over samples.</param>
+    internal double AccumulateShare(Tensor inputs, Tensor targets, int samples, Loss loss)
+    {
+        if (inputs.Shape[0] == Share.RowsOf(samples).Count) return Accumulate(inputs, targets, samples, loss);
+        throw new ArgumentException(
+            $"Replicas: expected the {Share.RowsOf(samples).Count} rows that this process has of a batch of {samples} "
+            + $"samples, got {inputs.Shape[0]}. Set DataLoader.Share.", nameof(inputs));
+    }
+
+    private double Accumulate(Tensor inputs, Tensor targets, int samples, Loss loss)
+    {
+        int parts = Math.Min(Count, samples), first = Math.Min(Share.FirstPart, parts);
+        int begin = BatchShare.StartOf(samples, parts, first);
+        var cut = new MicroBatch[Math.Min(Share.FirstPart + Share.Count, parts) - first];
+        for (int part = 0; part < cut.Length; part++)
         {
-            int start = (int)((long)samples * part / parts), count = (int)((long)samples * (part + 1) / parts) - start;
-            cut[part] = new MicroBatch(inputs.Rows(start, count), targets.Rows(start, count));
+            int start = BatchShare.StartOf(samples, parts, first + part);
+            int count = BatchShare.StartOf(samples, parts, first + part + 1) - start;
+            cut[part] = new MicroBatch(inputs.Rows(start - begin, count), targets.Rows(start - begin, count));
         }
 
-        return Accumulate(cut, loss);
+        return AccumulateOnce(cut, parts, samples, loss);
     }
 
     /// <summary>
@@ -109,7 +161,9 @@ public sealed class Replicas : IDisposable
     /// <exception cref="ArgumentException">
     /// There are no parts, more than <see cref="Count"/>, or a part without samples.
     /// </exception>
-    /// <exception cref="InvalidOperationException">Another batch is under way.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Another batch is under way. Or several processes share the parts, which takes a batch that all have.
+    /// </exception>
     /// <remarks>
     /// An exception of a replica reaches the caller, and running statistics stay as they were. After a failure in the
     /// backward pass the model's gradients are marked empty, because they hold only a part of the batch. If a step is
@@ -120,7 +174,18 @@ public sealed class Replicas : IDisposable
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(loss);
-        long samples = Check(parts);
+        if (_processes is not null)
+        {
+            throw new InvalidOperationException(
+                "Replicas.Accumulate: expected inputs and targets of a whole batch, because several processes share "
+                + "its parts, got parts of one process. Pass the batch; each process takes its own rows.");
+        }
+
+        return AccumulateOnce(parts, parts.Count, Check(parts), loss);
+    }
+
+    private double AccumulateOnce(IReadOnlyList<MicroBatch> cut, int parts, long samples, Loss loss)
+    {
         if (Interlocked.Exchange(ref _isBusy, 1) != 0)
         {
             throw new InvalidOperationException("Replicas.Accumulate: expected one batch at a time, "
@@ -130,7 +195,7 @@ public sealed class Replicas : IDisposable
 
         try
         {
-            return Accumulate(parts, loss, samples);
+            return Accumulate(cut, parts, loss, samples);
         }
         finally
         {
@@ -150,32 +215,47 @@ public sealed class Replicas : IDisposable
     /// <summary>Ends the threads.</summary>
     public void Dispose() => _group.Dispose();
 
-    private double Accumulate(IReadOnlyList<MicroBatch> parts, Loss loss, long samples)
+    private double Accumulate(IReadOnlyList<MicroBatch> cut, int parts, Loss loss, long samples)
     {
-        for (int rank = 0; rank < Count; rank++)
+        CheckEmptyGradients();
+        for (int part = 0; part < Share.Count; part++)
         {
-            ulong seed = Seed + ((ulong)rank * 0x9E3779B97F4A7C15);
-            _replicas[rank].Begin(rank == 0 ? null : _replicas[0], seed, RandomStep);
+            ulong seed = Seed + ((ulong)(Share.FirstPart + part) * 0x9E3779B97F4A7C15);
+            _replicas[part].Begin(part == 0 ? null : _replicas[0], seed, RandomStep);
         }
 
+        PartPlan plan = PlanOf(parts);
+        _exchange?.Begin(plan);
         double value = 0;
         bool isBackward = false;
         try
         {
-            _group.Run(
-                member =>
-                {
-                    double own = _replicas[member.Rank].Forward(parts[member.Rank], loss, samples, out Tensor result);
-                    double[] all = new double[member.Size];
-                    member.AllGather("Replicas loss", [own], all);
-                    double total = 0;
-                    foreach (double one in all) total += one;
-                    if (member.Rank == 0) value = total;
-                    if (!double.IsFinite(total)) return;
-                    Volatile.Write(ref isBackward, true);
-                    Replica.Backward(result, parts[member.Rank].Count / (double)samples);
-                },
-                parts.Count);
+            if (cut.Count == 0) value = Follow();
+            else
+            {
+                _group.RunParts(
+                    member =>
+                    {
+                        int own = member.Rank - Share.FirstPart;
+                        double share = _replicas[own].Forward(cut[own], loss, samples, out Tensor result);
+                        double[] all = new double[member.Size];
+                        member.AllGather(LossMeeting, [share], all);
+                        double total = Sum(all);
+                        if (own == 0) value = total;
+                        if (!double.IsFinite(total)) return;
+                        Volatile.Write(ref isBackward, true);
+                        Replica.Backward(result, cut[own].Count / (double)samples);
+                    },
+                    cut.Count,
+                    parts);
+                if (plan.HasFollowers) _meeting?.Exchange(LastMeeting, [], 0, []);
+            }
+
+            if (double.IsFinite(value) && _exchange is not null)
+            {
+                _exchange.Finish();
+                _replicas[0].TakeBuffersOfFirst(_processes!);
+            }
         }
         catch
         {
@@ -185,8 +265,51 @@ public sealed class Replicas : IDisposable
         }
 
         if (!double.IsFinite(value)) Reject();
-        else for (int rank = 1; rank < parts.Count; rank++) _replicas[rank].AddGradientsTo(_replicas[0]);
+        else if (_exchange is null)
+        {
+            foreach (PartTree.Pair pair in plan.OwnPairs) _replicas[pair.From].AddGradientsTo(_replicas[pair.Into]);
+        }
+
         return value;
+    }
+
+    /// <summary>
+    /// A process without a part in a small batch meets the others, and adds its slices of their gradients.
+    /// </summary>
+    private double Follow()
+    {
+        _meeting!.Follow(LossMeeting);
+        double value = Sum(_meeting.Followed());
+        _meeting.Follow(LastMeeting);
+        return value;
+    }
+
+    private static double Sum(double[] shares)
+    {
+        double total = 0;
+        foreach (double share in shares) total += share;
+        return total;
+    }
+
+    private PartPlan PlanOf(int parts)
+    {
+        if (_plans.TryGetValue(parts, out PartPlan? plan)) return plan;
+        plan = new PartPlan(parts, Share.Count, _processes?.Rank ?? 0, _processes?.Size ?? 1);
+        _plans.Add(parts, plan);
+        return plan;
+    }
+
+    /// <summary>What each process has would be added once per process.</summary>
+    private void CheckEmptyGradients()
+    {
+        if (_exchange is null) return;
+        foreach (Parameter parameter in _replicas[0].Parameters)
+        {
+            if (!parameter.HasGradient) continue;
+            throw new InvalidOperationException(
+                $"Replicas.Accumulate: expected empty gradients, because several processes add theirs, got one in "
+                + $"{parameter}. Call ZeroGrad() before each batch.");
+        }
     }
 
     private long Check(IReadOnlyList<MicroBatch> parts)
@@ -217,10 +340,17 @@ public sealed class Replicas : IDisposable
     }
 
     /// <summary>One replica: a module, its tape, and the tensors that follow or feed the model's.</summary>
-    private sealed class Replica(Module module, Tape tape)
+    private sealed class Replica(Module module, Tape tape) : IGradientListener
     {
-        private readonly IReadOnlyList<Parameter> _parameters = module.Parameters();
+        private GradientExchange? _exchange;
+
+        /// <summary>The parameters of the replica, in the order of the model's.</summary>
+        public IReadOnlyList<Parameter> Parameters { get; } = module.Parameters();
+
         private readonly IReadOnlyList<(string Name, StateBuffer Buffer)> _buffers = module.NamedBuffers();
+
+        private byte[] _packed = [];
+        private int[] _packedCounts = [];
 
         private readonly ITrackingNorm[] _norms =
             [.. module.NamedModules().Select(static named => named.Module).OfType<ITrackingNorm>()];
@@ -237,11 +367,11 @@ public sealed class Replicas : IDisposable
                 if (_norms[i].State != model._norms[i].State) _norms[i].Set(model._norms[i].State, nameof(Replicas));
             }
 
-            for (int i = 0; i < _parameters.Count; i++)
+            for (int i = 0; i < Parameters.Count; i++)
             {
-                _parameters[i].ShareValueOf(model._parameters[i]);
-                _parameters[i].RequiresGradient = model._parameters[i].RequiresGradient;
-                _parameters[i].ZeroGrad();
+                Parameters[i].ShareValueOf(model.Parameters[i]);
+                Parameters[i].RequiresGradient = model.Parameters[i].RequiresGradient;
+                Parameters[i].ZeroGrad();
             }
 
             for (int i = 0; i < _buffers.Count; i++)
@@ -262,29 +392,49 @@ public sealed class Replicas : IDisposable
         public static void Backward(Tensor result, double share) =>
             result.Backward(Tensor.Full(result.Shape, share, result.DType));
 
-        public unsafe void AddGradientsTo(Replica model)
+        public void AddGradientsTo(Replica other)
         {
-            for (int i = 0; i < _parameters.Count; i++)
+            for (int i = 0; i < Parameters.Count; i++) GradientSum.Add(Parameters[i], other.Parameters[i]);
+        }
+
+        /// <summary>
+        /// Takes the buffers of the first process: the model keeps the running statistics of part 0.
+        /// </summary>
+        public void TakeBuffersOfFirst(IProcessGroup processes)
+        {
+            int bytes = 0;
+            foreach ((_, StateBuffer buffer) in _buffers) bytes += buffer.Value.Bytes().Length;
+            if (bytes == 0) return;
+            if (_packed.Length != bytes)
             {
-                if (_parameters[i].Gradient is not { } gradient) continue;
-                Parameter into = model._parameters[i];
-                if (into.Gradient is not { } sum)
-                {
-                    into.GradientMemory.CopyFrom(gradient);
-                    into.HasGradient = true;
-                }
-                else if (sum.DType == DType.Float64)
-                {
-                    fixed (double* from = gradient.AsSpan<double>(), to = sum.AsSpan<double>())
-                        Kernels.Accumulate.Add(from, to, sum.Count);
-                }
-                else
-                {
-                    fixed (float* from = gradient.AsSpan<float>(), to = sum.AsSpan<float>())
-                        Kernels.Accumulate.Add(from, to, sum.Count);
-                }
+                _packed = GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
+                _packedCounts = new int[processes.Size];
+            }
+
+            _packedCounts[0] = bytes;
+            int at = 0;
+            foreach ((_, StateBuffer buffer) in _buffers)
+            {
+                ReadOnlySpan<byte> values = buffer.Value.Bytes();
+                values.CopyTo(_packed.AsSpan(at));
+                at += values.Length;
+            }
+
+            processes.BeginAllGather("running statistics", _packed, _packedCounts).Wait();
+            if (processes.Rank == 0) return;
+            at = 0;
+            foreach ((_, StateBuffer buffer) in _buffers)
+            {
+                Span<byte> values = buffer.Value.Bytes();
+                _packed.AsSpan(at, values.Length).CopyTo(values);
+                at += values.Length;
             }
         }
+
+        /// <summary>Tells an exchange which gradients are complete.</summary>
+        public void Listen(GradientExchange exchange) => (_exchange, tape.GradientListener) = (exchange, this);
+
+        public void Complete(Parameter parameter) => _exchange!.Complete(parameter);
 
         public void Reject() => tape.Reject();
     }

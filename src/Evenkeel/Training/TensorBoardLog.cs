@@ -42,6 +42,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
     {
         ArgumentNullException.ThrowIfNull(trainer);
         Dispose();
+        if (!trainer.IsWriter) return;
         Directory.CreateDirectory(Folder);
         string name = $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds()}.{Environment.MachineName}."
             + $"{Environment.ProcessId}.{Interlocked.Increment(ref s_files)}";

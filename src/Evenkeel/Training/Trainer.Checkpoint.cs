@@ -127,6 +127,7 @@ public sealed partial class Trainer
             }
 
             // The damaged ones stand aside, so that the run can write here.
+            if (!IsWriter) return checkpoints[i];
             for (int later = i + 1; later < checkpoints.Length; later++)
                 File.Move(checkpoints[later], checkpoints[later] + ".damaged", overwrite: true);
             return checkpoints[i];
@@ -144,6 +145,10 @@ public sealed partial class Trainer
         archive.Add("", state);
         SafeTensors.WriteSealed(path, archive);
     }
+
+    /// <summary>What must be alike on all processes, with the settings that a checkpoint has.</summary>
+    internal IEnumerable<(string Name, string Value)> SettingsOfAll() =>
+        [.. Settings(), ("epochs", $"{Options.Epochs}"), ("step", $"{_iteration}"), ("batches", _plan ?? "")];
 
     private void ResumeFrom(string path, bool checkValues)
     {
@@ -216,7 +221,7 @@ public sealed partial class Trainer
         ("seed", $"{Options.Seed}"),
         ("L2", $"{Options.L2:R}"),
         ("MaxGradientNorm", Options.MaxGradientNorm is { } norm ? $"{norm:R}" : "none"),
-        ("micro-batches", $"{Options.MicroBatches}"),
+        ("micro-batches", $"{Options.MicroBatches}{(Options.PoolsBatchStatistics ? "" : " with local statistics")}"),
         ("monitor", History.Monitor),
         ("TrainingSamples", $"{Options.TrainingSamples}"),
         ("EvaluationBatchSize", $"{Options.EvaluationBatchSize}"),

@@ -132,6 +132,11 @@ public sealed partial class Trainer
     /// <summary>The number of the running step in its epoch, from 0.</summary>
     internal int StepInEpoch => _position?.Batch ?? 0;
 
+    /// <summary>
+    /// Whether this process writes: checkpoints, logs. Of several processes that train together only the first does.
+    /// </summary>
+    public bool IsWriter => Options.Processes is null or { Rank: 0 };
+
     /// <summary>The token of the running or the last call of Fit. Callbacks that take long look at it.</summary>
     internal CancellationToken CancellationToken { get; private set; }
 

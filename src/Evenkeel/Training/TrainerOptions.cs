@@ -70,6 +70,29 @@ public sealed class TrainerOptions
     public int MicroBatches { get; set; } = 1;
 
     /// <summary>
+    /// Whether every batch norm takes its statistics over all parts of a batch. False leaves that to
+    /// <see cref="Nn.SyncBatchNorm"/>: other batch norms take those of their part, and the model keeps the running ones
+    /// of part 0. Default: true.
+    /// </summary>
+    public bool PoolsBatchStatistics { get; set; } = true;
+
+    /// <summary>
+    /// The processes that train together. Each has equally many of the <see cref="MicroBatches"/> parts, makes only its
+    /// own samples, and ends with the same weights: those of one process with as many parts. Null trains alone.
+    /// Default: null.
+    /// </summary>
+    /// <remarks>
+    /// All processes make the same model, optimizer, data and callbacks. Only the first one writes checkpoints and
+    /// logs. The start of Fit compares them.
+    /// </remarks>
+    public IProcessGroup? Processes { get; set; }
+
+    /// <summary>
+    /// Steps after which the processes compare their weights; 0 never compares them. Default: 100.
+    /// </summary>
+    public int CompareWeightsEvery { get; set; } = 100;
+
+    /// <summary>
     /// What is measured at the end of each epoch, beside the loss. Null takes the metrics of the loss
     /// (<see cref="Loss.DefaultMetrics"/>), for example the accuracy for class labels. Default: null.
     /// </summary>
@@ -150,6 +173,8 @@ public sealed class TrainerOptions
         AtLeast(1, BatchSize, nameof(BatchSize));
         AtLeast(0, LoaderWorkers, nameof(LoaderWorkers));
         AtLeast(1, MicroBatches, nameof(MicroBatches));
+        AtLeast(0, CompareWeightsEvery, nameof(CompareWeightsEvery));
+        if (Processes is { } processes) BatchShare.Of(MicroBatches, processes.Rank, processes.Size);
         AtLeast(0, TrainingSamples, nameof(TrainingSamples));
         AtLeast(1, EvaluationBatchSize, nameof(EvaluationBatchSize));
         AtLeast(1, ReportEvery, nameof(ReportEvery));

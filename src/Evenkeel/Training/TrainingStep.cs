@@ -33,8 +33,10 @@ internal sealed class TrainingStep : IDisposable
         _tape.Seed = options.Seed;
         if (options.MicroBatches > 1)
         {
-            _replicas =
-                new Replicas(model, options.MicroBatches, poolBatchStatistics: true) { Seed = options.Seed };
+            _replicas = new Replicas(model, options.MicroBatches, options.PoolsBatchStatistics, options.Processes)
+            {
+                Seed = options.Seed,
+            };
         }
     }
 
@@ -79,7 +81,7 @@ internal sealed class TrainingStep : IDisposable
     private StepResult RunInParts(Replicas replicas, Batch batch, long iteration)
     {
         replicas.RandomStep = iteration;
-        double value = replicas.Accumulate(batch.Inputs, batch.Targets, _loss);
+        double value = replicas.AccumulateShare(batch.Inputs, batch.Targets, batch.CountOfAll, _loss);
         if (!double.IsFinite(value)) return Refuse(batch, value, iteration, parameter: null);
         _examination?.AfterBackward(prediction: null, batch, value, iteration);
         return Update(batch, value, iteration);
@@ -110,7 +112,11 @@ internal sealed class TrainingStep : IDisposable
 
         if (parameter is not null)
             return new StepResult(loss, false, DivergedException.OfGradient(iteration + 1, parameter, loss));
-        (string layer, string detail) = DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
+        (string layer, string detail) = batch.Count == 0
+            ? ("the loss", "")
+            : DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
+        if (_options.Processes is { Size: > 1 } processes)
+            (layer, detail) = ProcessAgreement.FirstFinding(processes, layer, detail);
         return new StepResult(loss, false, new DivergedException(iteration + 1, layer, loss, detail));
     }
 

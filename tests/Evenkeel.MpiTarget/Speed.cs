@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using Evenkeel.Data;
+using Evenkeel.Losses;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+using Evenkeel.Random;
+using Evenkeel.Training;
+
+namespace Evenkeel.MpiTarget;
+
+/// <summary>Images per second of a ResNet-20 on the shapes of CIFAR-10, and the bytes that travel.</summary>
+internal static class Speed
+{
+    public static string Run(TargetOptions target, IProcessGroup? processes)
+    {
+        var random = new Philox(1);
+        Module model = new ResNet(new ResNetOptions(), random);
+        var optimizer = new SGD(model.Parameters(), 0.1, momentum: 0.9);
+        Tensor images = Tensor.Zeros([target.Batch * 4, 3, 32, 32]);
+        random.FillNormal(images.AsSpan<float>());
+        Tensor labels = Tensor.Zeros([images.Shape[0]], DType.Int64);
+        Span<long> classes = labels.AsSpan<long>();
+        for (int i = 0; i < classes.Length; i++) classes[i] = i % 10;
+        var clock = new Clock(processes);
+        var trainer = new Trainer(model, optimizer, new CrossEntropyLoss(), new TrainerOptions
+        {
+            Epochs = (target.Steps + 3) / 4,
+            BatchSize = target.Batch,
+            TrainingSamples = 1,
+            MicroBatches = target.Parts,
+            PoolsBatchStatistics = target.Pools,
+            Processes = processes,
+            Callbacks = [clock],
+        });
+        trainer.Fit(new TensorDataset(images, labels));
+        double step = clock.MedianMilliseconds;
+        long gradient = model.Parameters().Sum(static parameter => (long)parameter.Count) * sizeof(float);
+        return $"{target.Batch / step * 1000:F1} images/s, {step:F1} ms a step, sent {clock.BytesPerStep} bytes a "
+            + $"step, gradient {gradient} bytes";
+    }
+
+    private sealed class Clock(IProcessGroup? processes) : Callback
+    {
+        private readonly List<double> _steps = [];
+        private long _last;
+        private long _bytes;
+
+        public double MedianMilliseconds => _steps.Order().ElementAt(_steps.Count / 2);
+
+        public long BytesPerStep => _steps.Count == 0 ? 0 : _bytes / _steps.Count;
+
+        public override void OnStepEnd(Trainer trainer)
+        {
+            long now = Stopwatch.GetTimestamp();
+            // The first steps of an epoch hold an evaluation.
+            if (trainer.Iteration % trainer.StepsPerEpoch > 1)
+            {
+                _steps.Add(Stopwatch.GetElapsedTime(_last, now).TotalMilliseconds);
+                _bytes += (processes?.BytesSent ?? 0) - _sent;
+            }
+
+            (_last, _sent) = (now, processes?.BytesSent ?? 0);
+        }
+
+        private long _sent;
+    }
+}
