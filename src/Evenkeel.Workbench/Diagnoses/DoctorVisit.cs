@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Evenkeel.Data;
 using Evenkeel.Examination;
 using Evenkeel.Onnx;
@@ -10,7 +11,7 @@ using Evenkeel.Workbench.Runs;
 namespace Evenkeel.Workbench.Diagnoses;
 
 /// <summary>The doctor looks at what a user names, runs it on data if there are any, and repairs it if asked.</summary>
-internal sealed class DoctorVisit
+internal sealed partial class DoctorVisit
 {
     /// <summary>Without data, so many inputs are drawn to compare the repaired network with the old one.</summary>
     private const int DrawnInputs = 64;
@@ -41,14 +42,14 @@ internal sealed class DoctorVisit
         CheckPath(asked.Path);
         bool isNetwork = Directory.Exists(asked.Path) || TrainedRun.IsModelFile(asked.Path);
         if (asked.Data is null && asked.FixTo is null && !isNetwork)
-            return new DoctorVisit(OfFile(asked) with { Subject = asked.Path });
+            return new DoctorVisit(Named(OfFile(asked), asked.Path));
         var notes = new List<string>();
         var network = OpenedNetwork.Open(asked.Path, asked.Pictures);
         if (network.Note is { } note) notes.Add(note);
         DoctorData? data = DataOf(asked, network, notes, cancellation);
         try
         {
-            Diagnosis diagnosis = Examine(asked, network, data, progress, cancellation) with { Subject = asked.Path };
+            Diagnosis diagnosis = Named(Examine(asked, network, data, progress, cancellation), asked.Path);
             DoctorRepair? repair = asked.FixTo is null ? null : Fix(asked, network, data, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
             var visit = new DoctorVisit(diagnosis)
@@ -71,6 +72,23 @@ internal sealed class DoctorVisit
             throw new WorkbenchException(UserText.Of(refused), refused);
         }
     }
+
+    /// <summary>With the file's name, also in the commands that remedies say.</summary>
+    private static Diagnosis Named(Diagnosis diagnosis, string path)
+    {
+        string name = path.Any(char.IsWhiteSpace) ? $"\"{path}\"" : path;
+        return diagnosis with
+        {
+            Subject = path,
+            Findings = [.. diagnosis.Findings.Select(finding => finding with
+            {
+                Remedy = FileWord().Replace(finding.Remedy, _ => name),
+            })],
+        };
+    }
+
+    [GeneratedRegex(@"\bFILE\b")]
+    private static partial Regex FileWord();
 
     private static void CheckPath(string path)
     {
