@@ -20,7 +20,7 @@ public sealed class OnnxExaminationTests
     [InlineData(3)]
     public void A_norm_in_training_mode_is_found(int layers)
     {
-        OnnxGraph graph = Chain(layers, OnnxGraph.Int("training_mode", 1));
+        OnnxGraph graph = PatientGraphs.Chain(layers, OnnxGraph.Int("training_mode", 1));
         Finding[] found = [.. Findings(graph, FindingLevel.Warning)];
         Assert.All(found, static finding => Assert.Equal(("EK119", FindingLevel.Error), (finding.Rule, finding.Level)));
         Assert.Equal(layers, found.Length);
@@ -32,17 +32,17 @@ public sealed class OnnxExaminationTests
     [InlineData(3)]
     public void PyTorchs_momentum_in_a_graph_is_noticed(int layers)
     {
-        Finding[] found = [.. Findings(Chain(layers, OnnxGraph.Float("momentum", 0.1f)), FindingLevel.Note)];
+        Finding[] found = [.. Findings(PatientGraphs.Chain(layers, OnnxGraph.Float("momentum", 0.1f)), FindingLevel.Note)];
         Assert.Contains(found, static finding => finding.Rule == "EK120" && finding.Measured < 0.11);
         Assert.DoesNotContain(found, static finding => finding.Level > FindingLevel.Note);
-        Assert.DoesNotContain(Findings(Chain(layers, OnnxGraph.Float("momentum", 0.9f)), FindingLevel.Note),
+        Assert.DoesNotContain(Findings(PatientGraphs.Chain(layers, OnnxGraph.Float("momentum", 0.9f)), FindingLevel.Note),
             static finding => finding.Rule == "EK120");
     }
 
     [Fact]
     public void Neighbours_and_settings_of_a_graph_are_read()
     {
-        ExaminedNetwork network = Chain(2, OnnxGraph.Float("epsilon", 0.125f)).ToModel().Examined();
+        ExaminedNetwork network = PatientGraphs.Chain(2, OnnxGraph.Float("epsilon", 0.125f)).ToModel().Examined();
         Assert.True(network.HasGraph);
         Assert.Empty(network.Remarks);
         ExaminedNorm[] norms = [.. network.Norms];
@@ -56,7 +56,7 @@ public sealed class OnnxExaminationTests
     [Fact]
     public void Statistics_of_another_length_are_found_and_not_run_into()
     {
-        OnnxGraph graph = Chain(2);
+        OnnxGraph graph = PatientGraphs.Chain(2);
         TensorProto variance = graph.Proto.Graph.Initializer.First(static one => one.Name == "bn1.running_var");
         variance.Dims[0] = 2;
         variance.RawData = Google.Protobuf.ByteString.CopyFrom(new byte[8]);
@@ -67,7 +67,7 @@ public sealed class OnnxExaminationTests
     [Fact]
     public void A_damaged_weight_is_found_and_the_rest_is_read()
     {
-        OnnxGraph graph = Chain(2);
+        OnnxGraph graph = PatientGraphs.Chain(2);
         graph.Proto.Graph.Initializer.First(static one => one.Name == "bn1.weight").RawData =
             Google.Protobuf.ByteString.CopyFrom(new byte[3]);
         Diagnosis diagnosis = Doctor.Examine(graph.ToModel());
@@ -80,8 +80,8 @@ public sealed class OnnxExaminationTests
     public void Another_number_of_channels_than_the_layer_has_is_found()
     {
         OnnxGraph graph = new OnnxGraph().Input("x", 1, 3, 8, 8).Weight("conv.weight", 4, 3, 3, 3);
-        AddNorm(graph, "bn", 5);
-        graph.Node("Conv", ["x", "conv.weight"], ["c"]).Node("BatchNormalization", NormInputs("c", "bn"), ["y"])
+        PatientGraphs.AddNorm(graph, "bn", 5);
+        graph.Node("Conv", ["x", "conv.weight"], ["c"]).Node("BatchNormalization", PatientGraphs.NormInputs("c", "bn"), ["y"])
             .Output("y");
         Assert.Contains(Findings(graph, FindingLevel.Error), static finding => finding.Rule == "EK121");
     }
@@ -92,14 +92,7 @@ public sealed class OnnxExaminationTests
     [InlineData("LayerNormalization")]
     public void A_norm_of_one_value_is_found(string op)
     {
-        bool isLayer = op == "LayerNormalization";
-        OnnxGraph graph = new OnnxGraph(21).Input("x", 2, 4, 8, 8).Weight("g", [isLayer ? 1 : 4], isLayer ? [2f] : Ones(4))
-            .Weight("b", [isLayer ? 1 : 4], isLayer ? [1f] : Ones(4));
-        string[] inputs = ["p", "g", "b"];
-        graph.Node("GlobalAveragePool", "x", "p");
-        if (op == "GroupNormalization") graph.Node(op, inputs, ["y"], OnnxGraph.Int("num_groups", 4));
-        else graph.Node(op, inputs, ["y"]);
-        graph.Output("y");
+        OnnxGraph graph = PatientGraphs.OneValue(op);
         Finding finding = Assert.Single(Findings(graph, FindingLevel.Warning));
         Assert.Equal(("EK122", FindingLevel.Error), (finding.Rule, finding.Level));
     }
@@ -110,19 +103,7 @@ public sealed class OnnxExaminationTests
     [InlineData(3)]
     public void A_layer_norm_in_pieces_is_named(int norms)
     {
-        OnnxGraph graph = new OnnxGraph(13).Input("x0", 2, 8).Weight("two", [], 2).Weight("eps", [], 1e-5f);
-        for (int i = 0; i < norms; i++)
-        {
-            graph.Weight($"ln{i}.weight", [8], Spread(8, 1)).Weight($"ln{i}.bias", [8], Spread(8, 0));
-            graph.Node("ReduceMean", [$"x{i}"], [$"m{i}"], OnnxGraph.Ints("axes", -1))
-                .Node("Sub", [$"x{i}", $"m{i}"], [$"d{i}"]).Node("Pow", [$"d{i}", "two"], [$"s{i}"])
-                .Node("ReduceMean", [$"s{i}"], [$"v{i}"], OnnxGraph.Ints("axes", -1))
-                .Node("Add", [$"v{i}", "eps"], [$"e{i}"]).Node("Sqrt", [$"e{i}"], [$"r{i}"])
-                .Node("Div", [$"d{i}", $"r{i}"], [$"n{i}"]).Node("Mul", [$"n{i}", $"ln{i}.weight"], [$"g{i}"])
-                .Node("Add", [$"g{i}", $"ln{i}.bias"], [$"x{i + 1}"]);
-        }
-
-        graph.Output($"x{norms}");
+        OnnxGraph graph = PatientGraphs.Pieces(norms);
         Diagnosis diagnosis = Doctor.Examine(graph.ToModel());
         Assert.Equal(norms, diagnosis.Network.Norms.Count(static norm => norm.Family == NormFamily.Layer));
         Finding finding = Assert.Single(diagnosis.Findings);
@@ -135,16 +116,7 @@ public sealed class OnnxExaminationTests
     [InlineData("both")]
     public void A_constant_beside_a_norm_is_named(string where)
     {
-        OnnxGraph graph = new OnnxGraph().Input("x", 1, 3, 8, 8).Weight("conv.weight", 4, 3, 3, 3)
-            .Weight("k", [4, 1, 1], Spread(4, 1));
-        AddNorm(graph, "bn", 4);
-        string value = "c";
-        graph.Node("Conv", ["x", "conv.weight"], ["c"]);
-        if (where != "behind") graph.Node("Mul", [value, "k"], [value = "scaled"]);
-        graph.Node("BatchNormalization", NormInputs(value, "bn"), ["n"]);
-        value = "n";
-        if (where != "before") graph.Node("Add", [value, "k"], [value = "shifted"]);
-        graph.Node("Relu", value, "y").Output("y");
+        OnnxGraph graph = PatientGraphs.ConstantBeside(where);
         Diagnosis diagnosis = Doctor.Examine(graph.ToModel());
         Finding finding = Assert.Single(diagnosis.Findings, static finding => finding.Rule == "EK126");
         Assert.Equal(where == "both" ? 2 : 1, finding.Measured);
@@ -156,7 +128,7 @@ public sealed class OnnxExaminationTests
     [Fact]
     public void A_graph_that_is_no_network_here_is_examined_all_the_same()
     {
-        OnnxGraph graph = Chain(1);
+        OnnxGraph graph = PatientGraphs.Chain(1);
         graph.Node("LSTM", ["y"], ["z"]);
         OnnxModel model = graph.ToModel();
         Assert.Throws<OnnxNotSupportedException>(model.ToModule);
@@ -198,34 +170,4 @@ public sealed class OnnxExaminationTests
 
     private static IEnumerable<Finding> Findings(OnnxGraph graph, FindingLevel least) =>
         Doctor.Examine(graph.ToModel()).Findings.Where(finding => finding.Level >= least);
-
-    /// <summary>Convolutions with batch norm and ReLU.</summary>
-    private static OnnxGraph Chain(int layers, params AttributeProto[] attributes)
-    {
-        OnnxGraph graph = new OnnxGraph().Input("x", 1, 3, 8, 8);
-        string value = "x";
-        for (int i = 0; i < layers; i++)
-        {
-            graph.Weight($"conv{i}.weight", 3, 3, 3, 3);
-            AddNorm(graph, $"bn{i}", 3);
-            graph.Node("Conv", [value, $"conv{i}.weight"], [$"c{i}"], OnnxGraph.Ints("pads", 1, 1, 1, 1))
-                .Node("BatchNormalization", NormInputs($"c{i}", $"bn{i}"), [$"n{i}"], attributes)
-                .Node("Relu", $"n{i}", value = i == layers - 1 ? "y" : $"r{i}");
-        }
-
-        return graph.Output("y");
-    }
-
-    private static void AddNorm(OnnxGraph graph, string name, int channels) => graph
-        .Weight($"{name}.weight", [channels], Spread(channels, 1)).Weight($"{name}.bias", [channels], Spread(channels, 0))
-        .Weight($"{name}.running_mean", [channels], Spread(channels, 0))
-        .Weight($"{name}.running_var", [channels], Spread(channels, 1));
-
-    private static string[] NormInputs(string x, string name) =>
-        [x, $"{name}.weight", $"{name}.bias", $"{name}.running_mean", $"{name}.running_var"];
-
-    private static float[] Spread(int count, float middle) =>
-        [.. Enumerable.Range(0, count).Select(i => middle + (0.1f * (i + 1) / count))];
-
-    private static float[] Ones(int count) => [.. Enumerable.Repeat(1f, count)];
 }

@@ -27,9 +27,8 @@ internal sealed class Foldable : FileRule
             .OrderByDescending(static group => group.Count())
             .Select(static group => $"{group.Count()} not: {group.Key}").Take(3));
         findings.Add(FindingLevel.Note, "", [], foldable.Length, 0,
-            $"{foldable.Length} of {norms.Length} batch norms can become part of a neighbour: {kilobytes:G3} kB and "
-            + $"{Ratios.Count(foldable.Length, "pass")}{(foldable.Length == 1 ? "" : "")} over the activations less in "
-            + $"predictions, with the same outputs.{(kept.Length == 0 ? "" : $" {kept}.")}",
+            $"{foldable.Length} of {norms.Length} batch norms can become part of a neighbour: {kilobytes:G3} kB less, and "
+            + $"a pass over the activations less for each, with the same outputs.{(kept.Length == 0 ? "" : $" {kept}.")}",
             "evenkeel fold FILE, or model.Fold(inputs), which proves that the outputs are equal.");
     }
 }
