@@ -48,7 +48,9 @@ public sealed class DataRulesTests
             "sigmoid" => Patients.Mlp(activation: static () => new Sigmoid()),
             _ => WithDropoutAtTheEnd(),
         };
-        Patients.Trained(model, data, epochs: 4);
+        Patients.Trained(model, data, epochs: 6);
+        // Its momentum is 0.01: after 60 batches most of its averages are start values.
+        if (kind == "batch renorm") model.Recalibrate(data);
         Diagnosis diagnosis = Examine(model, new DoctorData(data));
         Assert.DoesNotContain(diagnosis.Findings, finding => finding.Level > FindingLevel.Note);
     }
@@ -162,7 +164,7 @@ public sealed class DataRulesTests
             _ => Patients.Mlp(static _ => new Centred()),
         };
         TensorDataset data = Patients.DataOf(name == "convnet" ? name : "mlp");
-        Patients.Trained(model, data, epochs: 2);
+        Patients.Trained(model, data, epochs: 3);
         Finding finding = OnlyOne(model, new DoctorData(data), "EK206");
         Assert.Equal(FindingLevel.Error, finding.Level);
         Assert.Equal(name == "own" ? "" : "1", finding.Layer);
@@ -189,12 +191,12 @@ public sealed class DataRulesTests
         Module model = name == "tanh" ? Patients.Mlp(activation: static () => new Tanh()) : Patients.Healthy(name);
         TensorDataset data = Patients.DataOf(name == "flat" ? name : "mlp");
         if (name == "tanh") model.Recalibrate(data);
-        // 512 = 7·73 + 1.
-        var options = new DoctorOptions { BatchSize = 73 };
+        // 320 = 11·29 + 1.
+        var options = new DoctorOptions { BatchSize = 29 };
         Finding finding = OnlyOne(model, new DoctorData(data), "EK208", options);
         Assert.Equal(FindingLevel.Error, finding.Level);
         Assert.DoesNotContain(
-            Examine(model, new DoctorData(data), options with { BatchSize = 74 }).Findings, one => one.Rule == "EK208");
+            Examine(model, new DoctorData(data), options with { BatchSize = 30 }).Findings, one => one.Rule == "EK208");
     }
 
     [Theory]
@@ -208,7 +210,7 @@ public sealed class DataRulesTests
             ? Patients.Mlp(activation: Make, dropout: 0.5)
             : Patients.ConvNet(activation: Make, dropout: 0.5);
         TensorDataset data = Patients.DataOf(name);
-        Patients.Trained(model, data, epochs: 4);
+        Patients.Trained(model, data, epochs: 8);
         Finding finding = OnlyOne(model, new DoctorData(data), "EK209");
         Assert.Equal(name == "mlp" ? "5" : "6", finding.Layer);
     }
@@ -349,7 +351,7 @@ public sealed class DataRulesTests
         TensorDataset table = Patients.Table(1);
         ArgumentException shape = Refused(new DoctorData(Patients.Pictures(1)));
         Assert.Contains("does not take samples of shape (3, 12, 12)", shape.Message, StringComparison.Ordinal);
-        var labels = new TensorDataset(table.Inputs, Tensor.Labels([.. Enumerable.Repeat(7, 512)]));
+        var labels = new TensorDataset(table.Inputs, Tensor.Labels([.. Enumerable.Repeat(7, table.Count)]));
         Assert.Contains("expected labels from 0 to 3", Refused(new DoctorData(labels)).Message,
             StringComparison.Ordinal);
         Assert.Contains("a second set", Refused(new DoctorData(table) { Other = Patients.Pictures(1) }).Message,
@@ -371,7 +373,7 @@ public sealed class DataRulesTests
         Diagnosis diagnosis = TheDoctor.Examine(
             model, data, new DoctorOptions { Rules = [new LooksAtEverything()] });
         Finding finding = Assert.Single(diagnosis.Findings, static one => one.Rule == "XX1");
-        Assert.Equal("512 samples, 1 5, 2 6", finding.Message);
+        Assert.Equal("320 samples, 1 5, 2 6", finding.Message);
     }
 
     private static Diagnosis Examine(Module model, DoctorData data, DoctorOptions? options = null) =>
