@@ -13,6 +13,9 @@ public sealed partial class DataExamination
     /// <summary>Fewer samples say nothing about accuracy or about dead units.</summary>
     internal const int FewSamples = 32;
 
+    /// <summary>Values of the inputs of a batch at most, so that the activations of pictures fit into memory.</summary>
+    private const int ValuesOfBatch = 1 << 22;
+
     /// <summary>The label that does not count, as in the losses.</summary>
     internal const int IgnoredLabel = -100;
 
@@ -91,8 +94,12 @@ public sealed partial class DataExamination
     /// <summary>Whether answers depend on the other samples of a batch.</summary>
     internal MateDependence Mates => _mates.Value;
 
+    /// <summary>Samples computed at a time: fewer than asked for if they are large.</summary>
+    internal int BatchSize => Math.Min(
+        Data.BatchSize, Math.Max(16, ValuesOfBatch / Math.Max(1, Data.Samples.SampleShape.Count)));
+
     /// <summary>Samples of a batch by whose statistics the network is compared.</summary>
-    internal int ComparedBatch => Math.Min(Data.BatchSize, Samples);
+    internal int ComparedBatch => Math.Min(BatchSize, Samples);
 
     /// <summary>Whether there are enough labelled samples to compare scores.</summary>
     internal bool CanCompareScores => Data.IsLabelled && Samples >= FewSamples;
@@ -115,12 +122,19 @@ public sealed partial class DataExamination
     /// <summary>Whether the score by running statistics is too low, and the rule that says so is on.</summary>
     internal bool HasGap => IsOn("EK202") && TrainEvalGap.LevelOf(this, BoundOf("EK202")) is not null;
 
+    /// <summary>Whether running statistics are so far off that activations are not judged by them.</summary>
+    private bool IsFarOff => IsOn("EK201") && Norms.Any(norm =>
+        StatisticsDrift.Drift.Of(norm, BoundOf("EK201")).Level == FindingLevel.Error);
+
     /// <summary>
     /// The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.
     /// </summary>
-    internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, bool withGap = true) =>
+    /// <param name="level">The level of the symptom alone.</param>
+    /// <param name="known">Which symptoms of the statistics come before this one.</param>
+    internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, KnownSymptoms known) =>
         Cause is { } cause ? (FindingLevel.Note, $" ({cause} says why)")
-        : withGap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
+        : known >= KnownSymptoms.Gap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
+        : known >= KnownSymptoms.Drift && IsFarOff ? (FindingLevel.Note, " (EK201 says why)")
         : (level, "");
 
     /// <summary>The norms with running statistics that follow the data in training.</summary>
@@ -154,7 +168,7 @@ public sealed partial class DataExamination
         try
         {
             copy.Recalibrate(new Subset(set, used),
-                new RecalibrationOptions { BatchSize = Data.BatchSize, Order = order },
+                new RecalibrationOptions { BatchSize = BatchSize, Order = order },
                 progress: null, _cancellation);
         }
         catch (Exception failed) when (failed is InvalidOperationException or ArgumentException)
@@ -163,7 +177,7 @@ public sealed partial class DataExamination
         }
 
         return (copy, Data.IsLabelled
-            ? Passes.Scores("recalibrated", PassKind.Use, set, samples, Data.BatchSize, network: copy)
+            ? Passes.Scores("recalibrated", PassKind.Use, set, samples, BatchSize, network: copy)
             : null);
     }
 
@@ -173,8 +187,7 @@ public sealed partial class DataExamination
     /// </summary>
     internal (double Change, string Text) OtherAnswers(Module other)
     {
-        Tensor x = InputsToProve(1024);
-        Tensor y = Model.Predict(x, Data.BatchSize, _cancellation), z = other.Predict(x, Data.BatchSize, _cancellation);
+        Tensor x = InputsToProve(512), y = Passes.Outputs(PassKind.Use, x), z = Passes.Outputs(PassKind.Use, x, other);
         if (y.Shape.Rank != 2 || y.Shape[1] < 2)
         {
             double change = MateDependence.ChangeOf(y, z, y.Count);
@@ -189,8 +202,7 @@ public sealed partial class DataExamination
     /// <summary>Some samples on which outputs are compared: fewer if samples are large.</summary>
     internal Tensor InputsToProve(int most)
     {
-        const int valuesOfAll = 1 << 22;
-        int count = Math.Clamp(valuesOfAll / Math.Max(1, Data.Samples.SampleShape.Count), Math.Min(8, most), most);
+        int count = Math.Clamp(ValuesOfBatch / Math.Max(1, Data.Samples.SampleShape.Count), Math.Min(8, most), most);
         return Passes.Read(Data.Samples, _samples.AsSpan(0, Math.Min(count, Samples)));
     }
 
@@ -200,7 +212,7 @@ public sealed partial class DataExamination
     {
         NormWatch[] watches = [.. TrackingNorms().Select(entry => new NormWatch(entry.Name, entry.Module, entry.Norm))];
         var order = new List<NormWatch>();
-        Passes.Run(step, kind, Data.Samples, samples, Data.BatchSize, Hooks(watches, order, firstOnly),
+        Passes.Run(step, kind, Data.Samples, samples, BatchSize, Hooks(watches, order, firstOnly),
             prepare: prepare);
         return [.. order.Select(static watch => watch.Result())];
     }
@@ -224,7 +236,7 @@ public sealed partial class DataExamination
         SampleScorer? scorer = Data.IsLabelled
             ? new SampleScorer(set.TargetType == DType.Int64, samples.Length)
             : null;
-        Passes.Run(step, PassKind.Use, set, samples, Data.BatchSize, hooks, (y, start) =>
+        Passes.Run(step, PassKind.Use, set, samples, BatchSize, hooks, (y, start) =>
         {
             activations?.EndOfBatch(y);
             if (scorer is not null) Passes.Score(scorer, set, samples, y, start);
@@ -243,6 +255,19 @@ public sealed partial class DataExamination
     private double BoundOf(string rule) => _options.Bounds.TryGetValue(rule, out double bound)
         ? bound
         : DataRules.All.First(known => known.Id == rule).Bound;
+
+    /// <summary>What is said before a symptom.</summary>
+    internal enum KnownSymptoms
+    {
+        /// <summary>Causes alone.</summary>
+        None,
+
+        /// <summary>And the score by running statistics.</summary>
+        Gap,
+
+        /// <summary>And statistics that are far off.</summary>
+        Drift,
+    }
 
     private sealed record Use(
         IReadOnlyList<MeasuredNorm> Norms, IReadOnlyList<MeasuredActivation> Activations, SampleScores? Scores);

@@ -149,7 +149,7 @@ public static partial class Doctor
         {
             if (!_examination.CanCompareScores) return null;
             SampleScores before = _examination.Scores!, after = _examination.Passes.Scores("repaired", PassKind.Use,
-                data.Samples, _examination.Order, data.BatchSize, network: changed);
+                data.Samples, _examination.Order, _examination.BatchSize, network: changed);
             (double gain, double error) = after.Over(before);
             return gain < -2 * error ? $"the {before.Name} would go from {before.Text} to {after.Text}" : null;
         }

@@ -68,7 +68,7 @@ internal sealed record PreprocessingSearch(string Layer, double Before, int Trie
         if (examination.Scores is not { } old)
             return ratio > factor ? nothing with { Best = found, After = drifts[best] } : nothing;
         SampleScores now = passes.Scores("other preparation", PassKind.Use, examination.Data.Samples,
-            examination.Order, examination.Data.BatchSize, prepare: found.Apply);
+            examination.Order, examination.BatchSize, prepare: found.Apply);
         (double gain, double error) = now.Over(old);
         bool isFound = ratio > factor ? gain >= -2 * error : gain - (2 * error) > LargeGain;
         return isFound ? nothing with { Best = found, After = drifts[best], Scores = (old, now) } : nothing;

@@ -3,6 +3,7 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Tests.Doctor;
@@ -12,13 +13,14 @@ internal static class Patients
 {
     public const int Classes = 4;
 
-    private const int Side = 12, Samples = 512, Features = 8;
+    private const int Side = 12, Samples = 320, Features = 8;
 
     private static readonly Dictionary<string, Lazy<Module>> s_trained = new(StringComparer.Ordinal)
     {
-        ["mlp"] = new(() => Trained(Mlp(), Table(1), epochs: 6)),
-        ["convnet"] = new(() => Trained(ConvNet(), Pictures(1), epochs: 6)),
-        ["resnet"] = new(() => Trained(SmallResNet(), Pictures(1), epochs: 6)),
+        ["mlp"] = new(() => Trained(Mlp(), Table(1), epochs: 9)),
+        ["convnet"] = new(() => Trained(ConvNet(), Pictures(1), epochs: 9)),
+        ["flat"] = new(() => Measured(Trained(Flat(), Pictures(1), epochs: 6), Pictures(1))),
+        ["resnet"] = new(() => Trained(SmallResNet(), Pictures(1), epochs: 9)),
     };
 
     /// <summary>The names of the architectures.</summary>
@@ -60,6 +62,13 @@ internal static class Patients
         ];
     }
 
+    /// <summary>Pictures as vectors.</summary>
+    public static Sequential Flat() =>
+    [
+        new Flatten(), new Linear(3 * Side * Side, 24, bias: false, new Philox(1)), new BatchNorm1d(24), new ReLU(),
+        new Linear(24, Classes, random: new Philox(3)),
+    ];
+
     /// <summary>Three stages of one residual block each.</summary>
     public static ResNet SmallResNet() => new(
         new ResNetOptions { Side = Side, Blocks = 1, Width = 8, Classes = Classes }, new Philox(1));
@@ -69,6 +78,13 @@ internal static class Patients
     {
         var options = new TrainerOptions { Epochs = epochs, BatchSize = batchSize, Seed = 1 };
         new Trainer(model, new Adam(model.Parameters(), learningRate: rate), new CrossEntropyLoss(), options).Fit(data);
+        return model;
+    }
+
+    /// <summary>A network with the statistics of a set: its weights move faster than the averages follow.</summary>
+    public static Module Measured(Module model, IDataset data)
+    {
+        model.Recalibrate(data);
         return model;
     }
 
@@ -122,6 +138,30 @@ internal static class Patients
 
         return new TensorDataset(Tensor.From(values, [Samples, 3, Side, Side]), Tensor.Labels(labels));
     }
+
+    /// <summary>The norms with running statistics, in their order.</summary>
+    public static ITrackingNorm[] Norms(Module model) =>
+        [.. model.NamedModules().Select(static entry => entry.Module).OfType<ITrackingNorm>()];
+
+    /// <summary>Pictures from 0 to 1 as a wrong pipeline gives them.</summary>
+    public static Tensor Prepared(Tensor images, string wrong)
+    {
+        Tensor mean = Tensor.From([0.485f, 0.456f, 0.406f], [1, 3, 1, 1]);
+        Tensor deviation = Tensor.From([0.229f, 0.224f, 0.225f], [1, 3, 1, 1]);
+        return wrong switch
+        {
+            "x255" => images * 255,
+            "bgr" => Reversed(images),
+            "bgr x255" => Reversed(images) * 255,
+            "-1..1" => (images * 2) - 1,
+            "imagenet" => (images - mean) / deviation,
+            "nhwc" => images.Permute(0, 2, 3, 1).Reshape(images.Shape),
+            _ => throw new ArgumentOutOfRangeException(nameof(wrong)),
+        };
+    }
+
+    private static Tensor Reversed(Tensor images) =>
+        Tensor.Concat([images[.., 2..3], images[.., 1..2], images[.., 0..1]], 1);
 
     /// <summary>A set with other inputs and the same labels.</summary>
     public static TensorDataset With(TensorDataset set, Func<Tensor, Tensor> change) =>

@@ -28,7 +28,7 @@ internal sealed class ConstantChannels : DataRule
         if (examination.CanCompareScores)
         {
             SampleScores before = examination.Scores!, after = examination.Passes.Scores("without constant channels",
-                PassKind.Use, examination.Data.Samples, examination.Order, examination.Data.BatchSize,
+                PassKind.Use, examination.Data.Samples, examination.Order, examination.BatchSize,
                 network: result.Model);
             (double gain, double error) = after.Over(before);
             if (gain < -2 * error) return;

@@ -33,7 +33,8 @@ internal sealed class StatisticsDrift : DataRule
             static drift => drift.Level is not null)];
         if (drifts.Length == 0) return;
         Drift first = drifts[0], worst = drifts.MaxBy(static drift => drift.Norm.Drift)!;
-        (FindingLevel level, string because) = examination.LevelOf(drifts.Max(static drift => drift.Level)!.Value);
+        (FindingLevel level, string because) = examination.LevelOf(
+            drifts.Max(static drift => drift.Level)!.Value, DataExamination.KnownSymptoms.Gap);
         string consequence = "";
         if (because.Length == 0 && examination.Recalibrated(examination.Data.Samples, examination.Order) is
             ({ } copy, var after))

@@ -29,7 +29,7 @@ internal sealed class TrainEvalGap : DataRule
         }
 
         if (LevelOf(examination, findings.Bound) is not { } found) return;
-        (FindingLevel level, string because) = examination.LevelOf(found, withGap: false);
+        (FindingLevel level, string because) = examination.LevelOf(found, DataExamination.KnownSymptoms.None);
         (SampleScores use, SampleScores batch) = (examination.Scores!, examination.BatchScores!);
         (double gain, double error) = batch.Over(use);
         string recalibrated = because.Length == 0
