@@ -29,10 +29,12 @@ public sealed class TrainingDoctorTests : IDisposable
             AssertHealthy(Train(kind, Network(kind, norm), epochs: 3), $"{kind} {norm} SGD");
             AssertHealthy(
                 Train(kind, Network(kind, norm), static p => new Adam(p, 1e-3), epochs: 3), $"{kind} {norm} Adam");
-            AssertHealthy(
-                Train(kind, Network(kind, norm), static p => new AdamW(p, 3e-3, weightDecay: 0.01), epochs: 2),
-                $"{kind} {norm} AdamW");
         }
+
+        AssertHealthy(
+            Train(
+                kind, Network(kind, NormKind.BatchNorm), static p => new AdamW(p, 3e-3, weightDecay: 0.01), epochs: 2),
+            $"{kind} AdamW");
     }
 
     [Theory]
@@ -68,15 +70,10 @@ public sealed class TrainingDoctorTests : IDisposable
             first.Fit(Samples("MLP", 10 * BatchSize));
             first.SaveCheckpoint(path);
             second.Resume(path);
-            var heard = new List<TrainingFinding>();
-            second.Options.Callbacks = [];
             History resumed = second.Fit(Samples("MLP", 10 * BatchSize));
             Assert.Equal(Texts(whole), Texts(resumed));
             Assert.Equal(Texts(first.History).Concat(Texts(resumed).Skip(first.History.Findings.Count)), Texts(whole));
         }
-
-        static string[] Texts(History history) =>
-            [.. history.Findings.Select(static said => $"{said.Iteration} {said.Epoch} {said.Finding}")];
     }
 
     [Fact]
@@ -94,9 +91,7 @@ public sealed class TrainingDoctorTests : IDisposable
             Trainer second = Sick(epochs: 4);
             second.Resume(file);
             History resumed = second.Fit(Samples("MLP", 10 * BatchSize));
-            Assert.Equal(
-                whole.Findings.Select(static said => $"{said.Iteration} {said.Finding}"),
-                resumed.Findings.Select(static said => $"{said.Iteration} {said.Finding}"));
+            Assert.Equal(Texts(whole), Texts(resumed));
         }
     }
 
@@ -117,7 +112,8 @@ public sealed class TrainingDoctorTests : IDisposable
         AssertHealthy(With(new DoctorOptions { Disabled = new HashSet<string> { "EK305", "EK306" } }), "disabled");
         History allowed = With(new DoctorOptions
         {
-            Disabled = new HashSet<string> { "EK306" }, Allowed = new HashSet<(string, string)> { ("EK305", "0") },
+            Disabled = new HashSet<string> { "EK306" },
+            Allowed = new HashSet<(string, string)> { ("EK305", "0"), ("EK305", "3") },
         });
         AssertHealthy(allowed, "allowed");
         History strict = With(new DoctorOptions
@@ -177,6 +173,13 @@ public sealed class TrainingDoctorTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(static () => new TrainingDoctor { Every = 0 });
         Assert.Throws<ArgumentOutOfRangeException>(static () => new TrainingDoctor { CompareEvery = 0 });
     }
+
+    private static string[] Texts(History history) =>
+    [
+        .. history.Findings.Select(static said => $"{said.Iteration} {said.Epoch} {said.Finding.Rule} "
+            + $"{said.Finding.Layer} {string.Join(' ', said.Finding.Channels)} {said.Finding.Measured:R} "
+            + $"{said.Finding.Bound:R} {said.Finding.Message} {said.Finding.Remedy}"),
+    ];
 
     private static Trainer Sick(int epochs)
     {
