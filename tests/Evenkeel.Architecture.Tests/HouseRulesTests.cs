@@ -30,7 +30,7 @@ public sealed partial class HouseRulesTests
         ["Evenkeel"] = s_folders,
         ["Evenkeel.Images"] = ["Decoding"],
         ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
-        ["Evenkeel.Onnx"] = ["Format", "Import", "Export"],
+        ["Evenkeel.Onnx"] = ["Format", "Import", "Export", "Examination"],
         ["Evenkeel.Tables"] = ["Reading", "Learning", "Loading"],
         ["Evenkeel.Workbench"] = ["Settings", "Files", "Models", "Data", "Watching", "Runs"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],

@@ -89,6 +89,10 @@ public sealed record ExaminedNorm(string Name, string Kind, NormFamily Family, i
     /// stored.</summary>
     public double? StoredMomentum { get; init; }
 
+    /// <summary>The share of their start values that is left in the running statistics; null if it is not known, and
+    /// then <see cref="Batches"/> and <see cref="Momentum"/> may tell.</summary>
+    public double? StartValuesLeft { get; init; }
+
     /// <summary>The type of the statistics in the file, as safetensors names it, for example <c>F16</c>.</summary>
     public string StoredType { get; init; } = "F32";
 
@@ -142,3 +146,12 @@ public sealed record ExaminedLinear(string Name, string Kind, IReadOnlyList<long
     /// <summary>The multiplications for one sample and one output, if the shape is fixed; else null.</summary>
     public long? Operations { get; init; }
 }
+
+/// <summary>
+/// A tensor of no kind that the doctor knows: only whether its values are numbers is looked at. Infinite ones may be
+/// meant, as in a mask.
+/// </summary>
+/// <param name="Name">The name.</param>
+/// <param name="Kind">What it is, for people.</param>
+/// <param name="Shape">The sizes of its dimensions.</param>
+public sealed record ExaminedTensor(string Name, string Kind, IReadOnlyList<long> Shape) : ExaminedLayer(Name, Kind);
