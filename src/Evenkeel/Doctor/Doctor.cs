@@ -1,4 +1,5 @@
 using Evenkeel.Nn;
+using Evenkeel.Training;
 
 namespace Evenkeel.Examination;
 
@@ -6,7 +7,7 @@ namespace Evenkeel.Examination;
 public static partial class Doctor
 {
     /// <summary>All built-in rules, by id.</summary>
-    public static IReadOnlyList<DoctorRule> Rules { get; } = [.. FileRules.All];
+    public static IReadOnlyList<DoctorRule> Rules { get; } = [.. FileRules.All, .. TrainingRules.All];
 
     /// <summary>Checks the rules that need weights and statistics alone. Nothing is run or changed.</summary>
     /// <param name="network">The network.</param>
