@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Evenkeel.Data;
 using Evenkeel.Examination;
 using Evenkeel.Onnx;
@@ -11,7 +10,7 @@ using Evenkeel.Workbench.Runs;
 namespace Evenkeel.Workbench.Diagnoses;
 
 /// <summary>The doctor looks at what a user names, runs it on data if there are any, and repairs it if asked.</summary>
-internal sealed partial class DoctorVisit
+internal sealed class DoctorVisit
 {
     /// <summary>Without data, so many inputs are drawn to compare the repaired network with the old one.</summary>
     private const int DrawnInputs = 64;
@@ -82,13 +81,10 @@ internal sealed partial class DoctorVisit
             Subject = path,
             Findings = [.. diagnosis.Findings.Select(finding => finding with
             {
-                Remedy = FileWord().Replace(finding.Remedy, _ => name),
+                Remedy = finding.Remedy.Replace(" FILE", $" {name}", StringComparison.Ordinal),
             })],
         };
     }
-
-    [GeneratedRegex(@"\bFILE\b")]
-    private static partial Regex FileWord();
 
     private static void CheckPath(string path)
     {
