@@ -116,17 +116,18 @@ internal sealed class DoctorCalibration(int seeds, int steps)
         var page = new StringBuilder();
         page.Append("# How far healthy networks are from the bounds\n\n");
         page.Append(CultureInfo.InvariantCulture,
-            $"Written by `dotnet run -c Release --project benchmarks/Evenkeel.Benchmarks -- calibrate`: {_trained.Count}\n"
-            + $"networks of the lab, trained for {steps} steps from {seeds} seeds each, and {_read.Count} ONNX files of "
-            + "others. One row per rule\nwith a ratio; a value per layer. The distance is the bound over the value "
-            + "nearest to it, or the reverse: below 1 the rule\nspeaks.\n\n");
-        page.Append("Networks: ").AppendJoin("; ", _trained).Append(".\n\nFiles: ").AppendJoin(", ", _read).Append(".\n");
+            $"Written by `dotnet run -c Release --project benchmarks/Evenkeel.Benchmarks -- calibrate`: "
+            + $"{_trained.Count} networks of the lab, trained for {steps} steps from {seeds} seeds each, and "
+            + $"{_read.Count} ONNX files of others. A row is a rule with a ratio, a value one layer. The distance is "
+            + "the bound over the value nearest to it, or the reverse: below 1 the rule speaks.\n\n");
+        page.Append("Networks: ").AppendJoin("; ", _trained).Append(".\n\n");
+        page.Append("Files: ").AppendJoin(", ", _read).Append(".\n");
         Table(page, "The lab's networks", _lab);
         Table(page, "Files of others", _files);
         page.Append("\n## Errors and warnings\n\n");
         if (_loud.Count == 0) page.Append("None.\n");
-        foreach ((string network, Finding finding) in _loud)
-            page.Append(CultureInfo.InvariantCulture, $"- {network}: {finding.Rule} in {finding.Layer}, {finding.Message}\n");
+        foreach ((string network, Finding one) in _loud)
+            page.Append(CultureInfo.InvariantCulture, $"- {network}: {one.Rule} in {one.Layer}, {one.Message}\n");
         return Wrapped(page.ToString());
     }
 
@@ -177,7 +178,8 @@ internal sealed class DoctorCalibration(int seeds, int steps)
 
     private static Module Make(string network, NormKind norm, Philox random) => network switch
     {
-        "LeNet" => new LeNet(new LeNetOptions { Channels = 1, Classes = 10, Padding = 2, Size = 28, Norm = norm }, random),
+        "LeNet" => new LeNet(
+            new LeNetOptions { Channels = 1, Classes = 10, Padding = 2, Size = 28, Norm = norm }, random),
         "ResNet" => new ResNet(
             new ResNetOptions { Channels = 1, Side = 28, Blocks = 1, Width = 8, Norm = norm }, random),
         "FullyConnected" => new Sequential(new Flatten(), new FullyConnected(28 * 28, [64, 64], 10, norm)),

@@ -37,6 +37,11 @@ internal static class TrainCommand
         {
             Description = "print what was found in the data, the settings and the network, and stop",
         };
+        var doctor = new Option<bool>("--doctor")
+        {
+            Description = "say during the training what is wrong with it; false looks at nothing (default: true)",
+            DefaultValueFactory = _ => true,
+        };
         Option<long?> threads = Options.Threads();
         Option<long?> workers = Options.Number("--workers", 0, 64,
             "threads that prepare batches (default: 1; pictures that do not fit in memory: all)");
@@ -58,7 +63,8 @@ internal static class TrainCommand
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
             + "is found in the data, and printed before anything runs.");
         settings.AddTo(command);
-        Option[] others = [resume, folder, name, dryRun, saveEvery, workers, threads, collective, deadline];
+        Option[] others =
+            [resume, folder, name, dryRun, doctor, saveEvery, workers, threads, collective, deadline];
         foreach (Option option in others) command.Add(option);
         command.Validators.Add(result =>
         {
@@ -72,7 +78,8 @@ internal static class TrainCommand
             Options.WarnOfSlowHardware();
             TimeSpan every = TimeSpan.FromSeconds(parse.GetValue(saveEvery) ?? 15);
             using MpiCollective? processes = Join(parse.GetValue(collective), parse.GetValue(deadline) ?? 300);
-            var training = new TrainingSession((int?)parse.GetValue(workers), every, processes, cancellation);
+            var training = new TrainingSession(
+                (int?)parse.GetValue(workers), every, processes, parse.GetValue(doctor), cancellation);
             bool isDry = parse.GetValue(dryRun);
             if (parse.GetValue(resume) is { } run)
             {
@@ -176,7 +183,7 @@ internal static class TrainCommand
 
     /// <summary>One call of the command.</summary>
     private sealed class TrainingSession(
-        int? workers, TimeSpan saveEvery, IProcessGroup? processes, CancellationToken cancellation)
+        int? workers, TimeSpan saveEvery, IProcessGroup? processes, bool hasDoctor, CancellationToken cancellation)
     {
         private bool IsFirst => processes is null or { Rank: 0 };
 
@@ -334,7 +341,8 @@ internal static class TrainCommand
             try
             {
                 JsonObject evaluation = training.Train(
-                    workers ?? plan.Data.Workers, saveEvery, Console.Error.WriteLine, display, cancellation);
+                    workers ?? plan.Data.Workers, saveEvery, Console.Error.WriteLine, display,
+                    hasDoctor ? display.Show : null, cancellation);
                 display.Dispose();
                 printer.PrintResult(run, evaluation, training.StopReason);
                 return ExitCode.Done;

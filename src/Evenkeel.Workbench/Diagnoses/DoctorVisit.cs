@@ -41,14 +41,14 @@ internal sealed class DoctorVisit
         CheckPath(asked.Path);
         bool isNetwork = Directory.Exists(asked.Path) || TrainedRun.IsModelFile(asked.Path);
         if (asked.Data is null && asked.FixTo is null && !isNetwork)
-            return new DoctorVisit(OfFile(asked) with { Subject = asked.Path });
+            return new DoctorVisit(Named(OfFile(asked), asked.Path));
         var notes = new List<string>();
         var network = OpenedNetwork.Open(asked.Path, asked.Pictures);
         if (network.Note is { } note) notes.Add(note);
         DoctorData? data = DataOf(asked, network, notes, cancellation);
         try
         {
-            Diagnosis diagnosis = Examine(asked, network, data, progress, cancellation) with { Subject = asked.Path };
+            Diagnosis diagnosis = Named(Examine(asked, network, data, progress, cancellation), asked.Path);
             DoctorRepair? repair = asked.FixTo is null ? null : Fix(asked, network, data, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
             var visit = new DoctorVisit(diagnosis)
@@ -70,6 +70,20 @@ internal sealed class DoctorVisit
         {
             throw new WorkbenchException(UserText.Of(refused), refused);
         }
+    }
+
+    /// <summary>With the file's name, also in the commands that remedies say.</summary>
+    private static Diagnosis Named(Diagnosis diagnosis, string path)
+    {
+        string name = path.Any(char.IsWhiteSpace) ? $"\"{path}\"" : path;
+        return diagnosis with
+        {
+            Subject = path,
+            Findings = [.. diagnosis.Findings.Select(finding => finding with
+            {
+                Remedy = finding.Remedy.Replace(" FILE", $" {name}", StringComparison.Ordinal),
+            })],
+        };
     }
 
     private static void CheckPath(string path)

@@ -150,7 +150,7 @@ internal sealed class NormDrawing
             }
 
             using (_html.Open("svg", ("viewBox", $"0 0 {Text(Width)} {Text(Foot)}"), ("preserveAspectRatio", "none"),
-                ("role", "img"), ("aria-label", $"dead behind ReLU: {count}")))
+                ("role", "img"), ("aria-label", $"dead: {count}")))
             {
                 Box("rest", Width);
                 if (dead > 0) Box("part", Math.Max(2, Width * dead / channels));

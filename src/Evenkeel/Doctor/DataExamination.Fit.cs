@@ -67,8 +67,12 @@ public sealed partial class DataExamination
     private void CheckTargets(IDataset set, int[] two, Tensor y)
     {
         bool isClasses = set.TargetType == DType.Int64;
+        if (isClasses && set.TargetShape.Rank == 0) CheckLabels(set, y);
         Passes.Score(new SampleScorer(isClasses, two.Length), set, two, y, 0);
-        if (!isClasses || set.TargetShape.Rank != 0) return;
+    }
+
+    private void CheckLabels(IDataset set, Tensor y)
+    {
         int classes = y.Shape.Rank == 1 || y.Shape[1] == 1 ? 2 : y.Shape[1];
         int[] samples = Passes.Draw(set);
         long[] labels = set.LabelsOf(samples);

@@ -122,12 +122,19 @@ public sealed partial class DataExamination
     /// <summary>Whether the score by running statistics is too low, and the rule that says so is on.</summary>
     internal bool HasGap => IsOn("EK202") && TrainEvalGap.LevelOf(this, BoundOf("EK202")) is not null;
 
+    /// <summary>Whether running statistics are so far off that activations are not judged by them.</summary>
+    private bool IsFarOff => IsOn("EK201") && Norms.Any(norm =>
+        StatisticsDrift.Drift.Of(norm, BoundOf("EK201")).Level == FindingLevel.Error);
+
     /// <summary>
     /// The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.
     /// </summary>
-    internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, bool withGap = true) =>
+    /// <param name="level">The level of the symptom alone.</param>
+    /// <param name="known">Which symptoms of the statistics come before this one.</param>
+    internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, KnownSymptoms known) =>
         Cause is { } cause ? (FindingLevel.Note, $" ({cause} says why)")
-        : withGap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
+        : known >= KnownSymptoms.Gap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
+        : known >= KnownSymptoms.Drift && IsFarOff ? (FindingLevel.Note, " (EK201 says why)")
         : (level, "");
 
     /// <summary>The norms with running statistics that follow the data in training.</summary>
@@ -248,6 +255,19 @@ public sealed partial class DataExamination
     private double BoundOf(string rule) => _options.Bounds.TryGetValue(rule, out double bound)
         ? bound
         : DataRules.All.First(known => known.Id == rule).Bound;
+
+    /// <summary>What is said before a symptom.</summary>
+    internal enum KnownSymptoms
+    {
+        /// <summary>Causes alone.</summary>
+        None,
+
+        /// <summary>And the score by running statistics.</summary>
+        Gap,
+
+        /// <summary>And statistics that are far off.</summary>
+        Drift,
+    }
 
     private sealed record Use(
         IReadOnlyList<MeasuredNorm> Norms, IReadOnlyList<MeasuredActivation> Activations, SampleScores? Scores);

@@ -68,10 +68,10 @@ public sealed record MeasuredNorm(string Name, string Type, double ValuesPerSamp
 
     /// <summary>
     /// The channels whose variance ratio is outside 1/<paramref name="factor"/> to <paramref name="factor"/> by more
-    /// than two standard errors.
+    /// than three standard errors: there are many channels.
     /// </summary>
     internal int[] ChannelsOutside(double factor) => [.. Enumerable.Range(0, VarianceRatio.Count).Where(
-        c => Math.Abs(Statistic.Log(VarianceRatio[c])) > Statistic.Log(factor) + (2 * VarianceError[c]))];
+        c => Math.Abs(Statistic.Log(VarianceRatio[c])) > Statistic.Log(factor) + (3 * VarianceError[c]))];
 
     /// <summary>The channels whose mean is off by more than a number of deviations and two standard errors.</summary>
     internal int[] ChannelsBeyond(double shift) => [.. Enumerable.Range(0, MeanShift.Count).Where(

@@ -55,4 +55,8 @@ public sealed class TrainingDoctor
 /// <param name="Iteration">Iterations done when it was found.</param>
 /// <param name="Epoch">Epochs done when it was found.</param>
 /// <param name="Finding">What was found.</param>
-public sealed record TrainingFinding(long Iteration, int Epoch, Finding Finding);
+public sealed record TrainingFinding(long Iteration, int Epoch, Finding Finding)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(TrainingFinding), PrintMembers);
+}

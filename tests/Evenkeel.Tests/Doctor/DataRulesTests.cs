@@ -42,13 +42,15 @@ public sealed class DataRulesTests
             "layer norm" => Patients.Mlp(static width => new LayerNorm([width])),
             "group norm" => Patients.ConvNet(static channels => new GroupNorm(4, channels)),
             "instance norm" => Patients.ConvNet(
-                static channels => new InstanceNorm2d(channels, affine: true, trackRunningStats: true)),
+                static channels => new InstanceNorm2d(channels, affine: true)),
             "batch renorm" => Patients.Mlp(static width => new BatchRenorm1d(width)),
             "tanh" => Patients.Mlp(activation: static () => new Tanh()),
             "sigmoid" => Patients.Mlp(activation: static () => new Sigmoid()),
             _ => WithDropoutAtTheEnd(),
         };
-        Patients.Trained(model, data, epochs: 4);
+        Patients.Trained(model, data, epochs: 6);
+        // Its momentum is 0.01: after 60 batches most of its averages are start values.
+        if (kind == "batch renorm") model.Recalibrate(data);
         Diagnosis diagnosis = Examine(model, new DoctorData(data));
         Assert.DoesNotContain(diagnosis.Findings, finding => finding.Level > FindingLevel.Note);
     }
@@ -83,6 +85,16 @@ public sealed class DataRulesTests
         Finding drift = OnlyOne(model, data, "EK201");
         string layer = model.NamedModules().First(entry => ReferenceEquals(entry.Module, last)).Name;
         Assert.Contains(layer, $"{drift.Layer} {drift.Message}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Running_statistics_of_instance_norm_are_a_gap_that_no_recalibration_closes()
+    {
+        Sequential model = Patients.ConvNet(
+            static channels => new InstanceNorm2d(channels, affine: true, trackRunningStats: true));
+        Patients.Trained(model, Patients.Pictures(1), epochs: 6);
+        Finding finding = OnlyOne(model, new DoctorData(Patients.Pictures(1)), "EK202");
+        Assert.Contains("trackRunningStats: false", finding.Remedy, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -162,7 +174,7 @@ public sealed class DataRulesTests
             _ => Patients.Mlp(static _ => new Centred()),
         };
         TensorDataset data = Patients.DataOf(name == "convnet" ? name : "mlp");
-        Patients.Trained(model, data, epochs: 2);
+        Patients.Trained(model, data, epochs: 3);
         Finding finding = OnlyOne(model, new DoctorData(data), "EK206");
         Assert.Equal(FindingLevel.Error, finding.Level);
         Assert.Equal(name == "own" ? "" : "1", finding.Layer);
@@ -189,12 +201,12 @@ public sealed class DataRulesTests
         Module model = name == "tanh" ? Patients.Mlp(activation: static () => new Tanh()) : Patients.Healthy(name);
         TensorDataset data = Patients.DataOf(name == "flat" ? name : "mlp");
         if (name == "tanh") model.Recalibrate(data);
-        // 512 = 7·73 + 1.
-        var options = new DoctorOptions { BatchSize = 73 };
+        // 320 = 11·29 + 1.
+        var options = new DoctorOptions { BatchSize = 29 };
         Finding finding = OnlyOne(model, new DoctorData(data), "EK208", options);
         Assert.Equal(FindingLevel.Error, finding.Level);
         Assert.DoesNotContain(
-            Examine(model, new DoctorData(data), options with { BatchSize = 74 }).Findings, one => one.Rule == "EK208");
+            Examine(model, new DoctorData(data), options with { BatchSize = 30 }).Findings, one => one.Rule == "EK208");
     }
 
     [Theory]
@@ -205,10 +217,10 @@ public sealed class DataRulesTests
     {
         Module Make() => activation == "tanh" ? new Tanh() : new ReLU();
         Sequential model = name == "mlp"
-            ? Patients.Mlp(activation: Make, dropout: 0.5)
+            ? Patients.Mlp(activation: Make, dropout: 0.7)
             : Patients.ConvNet(activation: Make, dropout: 0.5);
         TensorDataset data = Patients.DataOf(name);
-        Patients.Trained(model, data, epochs: 4);
+        Patients.Trained(model, data, epochs: 8);
         Finding finding = OnlyOne(model, new DoctorData(data), "EK209");
         Assert.Equal(name == "mlp" ? "5" : "6", finding.Layer);
     }
@@ -274,8 +286,9 @@ public sealed class DataRulesTests
             Examine(Patients.Healthy(name), new DoctorData(Patients.DataOf(name)),
                 new DoctorOptions { BatchSize = 2 }).Findings, static one => one.Rule == "EK214");
         Assert.Equal(FindingLevel.Note, finding.Level);
-        Assert.InRange(finding.Measured, 4, 64);
-        Assert.Contains("Batches of 2, as planned, are too small", finding.Message, StringComparison.Ordinal);
+        Assert.InRange(finding.Measured, 2, 64);
+        Assert.Equal(finding.Measured > 2, finding.Message.Contains(
+            "Batches of 2, as planned, are too small", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -349,15 +362,14 @@ public sealed class DataRulesTests
         TensorDataset table = Patients.Table(1);
         ArgumentException shape = Refused(new DoctorData(Patients.Pictures(1)));
         Assert.Contains("does not take samples of shape (3, 12, 12)", shape.Message, StringComparison.Ordinal);
-        var labels = new TensorDataset(table.Inputs, Tensor.Labels([.. Enumerable.Repeat(7, 512)]));
+        var labels = new TensorDataset(table.Inputs, Tensor.Labels([.. Enumerable.Repeat(7, table.Count)]));
         Assert.Contains("expected labels from 0 to 3", Refused(new DoctorData(labels)).Message,
             StringComparison.Ordinal);
         Assert.Contains("a second set", Refused(new DoctorData(table) { Other = Patients.Pictures(1) }).Message,
             StringComparison.Ordinal);
         Assert.Contains("batches of 2", Refused(new DoctorData(table) { BatchSize = 1 }).Message,
             StringComparison.Ordinal);
-        var none = new FunctionDataset(0, [8], static (_, _, _) => { }, static (_, _) => 0);
-        Assert.Contains("got none", Refused(new DoctorData(none)).Message, StringComparison.Ordinal);
+        Assert.Contains("got none", Refused(new DoctorData(new Subset(table, []))).Message, StringComparison.Ordinal);
 
         ArgumentException Refused(DoctorData data) =>
             Assert.Throws<ArgumentException>(() => TheDoctor.Examine(model, data));
@@ -371,7 +383,7 @@ public sealed class DataRulesTests
         Diagnosis diagnosis = TheDoctor.Examine(
             model, data, new DoctorOptions { Rules = [new LooksAtEverything()] });
         Finding finding = Assert.Single(diagnosis.Findings, static one => one.Rule == "XX1");
-        Assert.Equal("512 samples, 1 5, 2 6", finding.Message);
+        Assert.Equal("320 samples, 1 5, 2 6", finding.Message);
     }
 
     private static Diagnosis Examine(Module model, DoctorData data, DoctorOptions? options = null) =>

@@ -133,7 +133,8 @@ public sealed class HostileExaminationTests : IDisposable
             string index = Path.Combine(folder, "model.safetensors.index.json");
             File.WriteAllText(index, $"{{\"metadata\": {{}}, \"weight_map\": {{{string.Join(", ", map)}}}}}");
             ExaminedNetwork whole = ExaminedNetwork.Of(Patients.Archive(model)), parts = ExaminedNetwork.Read(index);
-            Assert.Equal(whole.Layers.Select(static layer => layer.Name), parts.Layers.Select(static layer => layer.Name));
+            Assert.Equal(
+                whole.Layers.Select(static layer => layer.Name), parts.Layers.Select(static layer => layer.Name));
             Assert.Equal(whole.Linears.SelectMany(static one => one.FilterNorms),
                 parts.Linears.SelectMany(static one => one.FilterNorms));
             File.Delete(Path.Combine(folder, "part-1.safetensors"));

@@ -32,11 +32,12 @@ public sealed class OnnxExaminationTests
     [InlineData(3)]
     public void PyTorchs_momentum_in_a_graph_is_noticed(int layers)
     {
-        Finding[] found = [.. Findings(PatientGraphs.Chain(layers, OnnxGraph.Float("momentum", 0.1f)), FindingLevel.Note)];
+        OnnxGraph usual = PatientGraphs.Chain(layers, OnnxGraph.Float("momentum", 0.9f));
+        Finding[] found =
+            [.. Findings(PatientGraphs.Chain(layers, OnnxGraph.Float("momentum", 0.1f)), FindingLevel.Note)];
         Assert.Contains(found, static finding => finding.Rule == "EK120" && finding.Measured < 0.11);
         Assert.DoesNotContain(found, static finding => finding.Level > FindingLevel.Note);
-        Assert.DoesNotContain(Findings(PatientGraphs.Chain(layers, OnnxGraph.Float("momentum", 0.9f)), FindingLevel.Note),
-            static finding => finding.Rule == "EK120");
+        Assert.DoesNotContain(Findings(usual, FindingLevel.Note), static finding => finding.Rule == "EK120");
     }
 
     [Fact]
@@ -81,8 +82,8 @@ public sealed class OnnxExaminationTests
     {
         OnnxGraph graph = new OnnxGraph().Input("x", 1, 3, 8, 8).Weight("conv.weight", 4, 3, 3, 3);
         PatientGraphs.AddNorm(graph, "bn", 5);
-        graph.Node("Conv", ["x", "conv.weight"], ["c"]).Node("BatchNormalization", PatientGraphs.NormInputs("c", "bn"), ["y"])
-            .Output("y");
+        graph.Node("Conv", ["x", "conv.weight"], ["c"])
+            .Node("BatchNormalization", PatientGraphs.NormInputs("c", "bn"), ["y"]).Output("y");
         Assert.Contains(Findings(graph, FindingLevel.Error), static finding => finding.Rule == "EK121");
     }
 
@@ -156,7 +157,8 @@ public sealed class OnnxExaminationTests
             model.ExportOnnx(path, input, new OnnxExportOptions { AllowUntrainedStatistics = true });
             Diagnosis graph = Doctor.Examine(OnnxModel.Load(path)), own = Doctor.Examine(model);
             string[] rules = ["EK108", "EK117"];
-            Assert.Equal(own.Findings.Where(one => rules.Contains(one.Rule)).Select(static one => (one.Rule, one.Layer)),
+            Assert.Equal(
+                own.Findings.Where(one => rules.Contains(one.Rule)).Select(static one => (one.Rule, one.Layer)),
                 graph.Findings.Where(one => rules.Contains(one.Rule)).Select(static one => (one.Rule, one.Layer)));
             Assert.Equal(own.Network.Norms.Select(static norm => (norm.Name, norm.Before?.Name, norm.Activation,
                 norm.EndsResidual)), graph.Network.Norms.Select(static norm => (norm.Name, norm.Before?.Name,

@@ -10,7 +10,8 @@ internal static class PatientGraphs
     public static OnnxGraph OneValue(string op)
     {
         bool isLayer = op == "LayerNormalization";
-        OnnxGraph graph = new OnnxGraph(21).Input("x", 2, 4, 8, 8).Weight("g", [isLayer ? 1 : 4], isLayer ? [2f] : Ones(4))
+        OnnxGraph graph = new OnnxGraph(21).Input("x", 2, 4, 8, 8)
+            .Weight("g", [isLayer ? 1 : 4], isLayer ? [2f] : Ones(4))
             .Weight("b", [isLayer ? 1 : 4], isLayer ? [1f] : Ones(4));
         string[] inputs = ["p", "g", "b"];
         graph.Node("GlobalAveragePool", "x", "p");
@@ -73,7 +74,8 @@ internal static class PatientGraphs
     }
 
     public static void AddNorm(OnnxGraph graph, string name, int channels) => graph
-        .Weight($"{name}.weight", [channels], Spread(channels, 1)).Weight($"{name}.bias", [channels], Spread(channels, 0))
+        .Weight($"{name}.weight", [channels], Spread(channels, 1))
+        .Weight($"{name}.bias", [channels], Spread(channels, 0))
         .Weight($"{name}.running_mean", [channels], Spread(channels, 0))
         .Weight($"{name}.running_var", [channels], Spread(channels, 1));
 

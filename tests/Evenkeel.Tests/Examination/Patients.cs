@@ -58,7 +58,7 @@ internal static class Patients
         }
     }
 
-    /// <summary>The batch norm that is injured: the second one, which has a layer before and a ReLU behind it.</summary>
+    /// <summary>The batch norm that is injured: the second one; it has a layer before and a ReLU behind it.</summary>
     public static BatchNorm Norm(Module model) =>
         model.NamedModules().Select(static pair => pair.Module).OfType<BatchNorm>().ElementAt(1);
 

@@ -29,10 +29,12 @@ public sealed class TrainingDoctorTests : IDisposable
             AssertHealthy(Train(kind, Network(kind, norm), epochs: 3), $"{kind} {norm} SGD");
             AssertHealthy(
                 Train(kind, Network(kind, norm), static p => new Adam(p, 1e-3), epochs: 3), $"{kind} {norm} Adam");
-            AssertHealthy(
-                Train(kind, Network(kind, norm), static p => new AdamW(p, 3e-3, weightDecay: 0.01), epochs: 2),
-                $"{kind} {norm} AdamW");
         }
+
+        AssertHealthy(
+            Train(
+                kind, Network(kind, NormKind.BatchNorm), static p => new AdamW(p, 3e-3, weightDecay: 0.01), epochs: 2),
+            $"{kind} AdamW");
     }
 
     [Theory]
@@ -59,7 +61,7 @@ public sealed class TrainingDoctorTests : IDisposable
     public void A_resumed_training_says_what_an_undisturbed_one_says_and_nothing_twice()
     {
         History whole = Sick(epochs: 4).Fit(Samples("MLP", 10 * BatchSize));
-        Assert.Contains(whole.Findings, static said => said.Finding.Rule == "EK305");
+        Assert.Contains(whole.Findings, static said => said.Finding.Rule == "EK302");
         Assert.Contains(whole.Findings, static said => said.Finding.Rule == "EK306");
         for (int epochs = 1; epochs < 4; epochs++)
         {
@@ -68,15 +70,10 @@ public sealed class TrainingDoctorTests : IDisposable
             first.Fit(Samples("MLP", 10 * BatchSize));
             first.SaveCheckpoint(path);
             second.Resume(path);
-            var heard = new List<TrainingFinding>();
-            second.Options.Callbacks = [];
             History resumed = second.Fit(Samples("MLP", 10 * BatchSize));
             Assert.Equal(Texts(whole), Texts(resumed));
             Assert.Equal(Texts(first.History).Concat(Texts(resumed).Skip(first.History.Findings.Count)), Texts(whole));
         }
-
-        static string[] Texts(History history) =>
-            [.. history.Findings.Select(static said => $"{said.Iteration} {said.Epoch} {said.Finding}")];
     }
 
     [Fact]
@@ -94,9 +91,7 @@ public sealed class TrainingDoctorTests : IDisposable
             Trainer second = Sick(epochs: 4);
             second.Resume(file);
             History resumed = second.Fit(Samples("MLP", 10 * BatchSize));
-            Assert.Equal(
-                whole.Findings.Select(static said => $"{said.Iteration} {said.Finding}"),
-                resumed.Findings.Select(static said => $"{said.Iteration} {said.Finding}"));
+            Assert.Equal(Texts(whole), Texts(resumed));
         }
     }
 
@@ -114,15 +109,16 @@ public sealed class TrainingDoctorTests : IDisposable
     [Fact]
     public void A_rule_can_be_switched_off_allowed_in_a_layer_or_given_another_bound()
     {
-        AssertHealthy(With(new DoctorOptions { Disabled = new HashSet<string> { "EK305", "EK306" } }), "disabled");
+        AssertOnly(With(new DoctorOptions()), "EK306");
+        AssertHealthy(With(new DoctorOptions { Disabled = new HashSet<string> { "EK306" } }), "disabled");
         History allowed = With(new DoctorOptions
         {
-            Disabled = new HashSet<string> { "EK306" }, Allowed = new HashSet<(string, string)> { ("EK305", "0") },
+            Allowed = new HashSet<(string, string)> { ("EK306", "1"), ("EK306", "4") },
         });
         AssertHealthy(allowed, "allowed");
         History strict = With(new DoctorOptions
         {
-            Disabled = new HashSet<string> { "EK305", "EK306" },
+            Disabled = new HashSet<string> { "EK306" },
             Bounds = new Dictionary<string, double> { ["EK302"] = 1e-9 },
         });
         Assert.Contains(strict.Findings, static said => said.Finding is { Rule: "EK302", Bound: 1e-9 });
@@ -178,11 +174,21 @@ public sealed class TrainingDoctorTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(static () => new TrainingDoctor { CompareEvery = 0 });
     }
 
+    private static string[] Texts(History history) =>
+    [
+        .. history.Findings.Select(static said => $"{said.Iteration} {said.Epoch} {said.Finding.Rule} "
+            + $"{said.Finding.Layer} {string.Join(' ', said.Finding.Channels)} {said.Finding.Measured:R} "
+            + $"{said.Finding.Bound:R} {said.Finding.Message} {said.Finding.Remedy}"),
+    ];
+
+    /// <summary>Statistics that lag, and a doctor who is strict about the turn per step.</summary>
     private static Trainer Sick(int epochs)
     {
         Module model = Network("MLP", NormKind.BatchNorm.With(momentum: 1e-3));
-        Parts(model).Norm!.Bias!.Value.Fill(-30);
-        return Create(model, epochs: epochs, set: static options => options.TrainingSamples = 0);
+        return Create(model, epochs: epochs, set: static options => options.Doctor = new TrainingDoctor
+        {
+            Every = 1, Options = new DoctorOptions { Bounds = new Dictionary<string, double> { ["EK302"] = 1e-3 } },
+        });
     }
 
     private static History With(DoctorOptions options)

@@ -52,7 +52,8 @@ public sealed class TrainingRulesTests
                 new ParameterGroup(parameters.Where(other => other != first), learningRate: 0.01),
             ], 0.01), epochs: 4);
         AssertOnly(history, "EK302");
-        Assert.Contains("radians", history.Findings[0].Finding.Message, StringComparison.Ordinal);
+        Assert.Contains(history.Findings, static said =>
+            said.Finding.Message.Contains("radians", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -106,7 +107,11 @@ public sealed class TrainingRulesTests
         Parameter first = WeightOf(Parts(model).First);
         // Small activations and a large factor behind them: the gradient grows on its way back, the loss stays.
         Scale(first, 3e-3);
-        Parts(model).First.NamedParameters().First(static p => p.Name == "bias").Parameter.Value.Fill(0);
+        foreach ((string name, Parameter parameter) in model.NamedParameters())
+        {
+            if (name.EndsWith("bias", StringComparison.Ordinal)) parameter.Value.Fill(0);
+        }
+
         Scale(last.Weight, 100);
         Trainer trainer = Create(model, static p => new SGD(p, 1e-9));
         AssertOnly(trainer.Fit(Samples(kind, 8 * BatchSize)), "EK304");
@@ -162,7 +167,7 @@ public sealed class TrainingRulesTests
     {
         Trainer trainer = Create(
             Network(kind, NormKind.BatchNorm, SmallSide(kind)), static p => new SGD(p, 1e-3),
-            set: static options => options.BatchSize = 2);
+            set: options => options.BatchSize = kind == "MLP" ? 4 : 2);
         AssertOnly(trainer.Fit(Samples(kind, 240, side: SmallSide(kind))), "EK308");
     }
 
@@ -172,8 +177,8 @@ public sealed class TrainingRulesTests
     {
         Module model = Network(kind, NormKind.BatchNorm);
         ITrackingNorm norm = Parts(model).Norm!;
-        History history = Train(kind, model, static p => new SGD(p, 1e-2), epochs: 3, set: options =>
-            options.Callbacks = [new Calls { StepEnd = _ => Scale(norm.Weight!, 1.15) }]);
+        History history = Train(kind, model, static p => new SGD(p, 1e-2), epochs: 7, set: options =>
+            options.Callbacks = [new Calls { StepEnd = _ => Scale(norm.Weight!, 1.04) }]);
         AssertOnly(history, "EK309", FindingLevel.Note);
     }
 

@@ -67,7 +67,7 @@ internal sealed class OtherEps : DataRule
 
         if (isCertain && !isBetter) return;
         FindingLevel wanted = isBetter || !examination.CanCompareScores ? FindingLevel.Warning : FindingLevel.Note;
-        (FindingLevel level, string because) = examination.LevelOf(wanted);
+        (FindingLevel level, string because) = examination.LevelOf(wanted, DataExamination.KnownSymptoms.Gap);
         findings.Add(level, first, [], change,
             $"With eps {eps:G} in place of {firstNorm.Eps:G} in {Statistic.Of(norms.Length, "norm")} the outputs "
             + $"change by {Statistic.Share(change)} of their range{because}.{scores} PyTorch and ONNX have 1e-5 and Keras has "

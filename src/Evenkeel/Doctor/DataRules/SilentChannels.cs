@@ -32,7 +32,8 @@ internal sealed class SilentChannels : DataRule
             if (activation.Dead.Count == 0) continue;
             double share = (double)activation.Dead.Count / activation.Channels;
             (FindingLevel level, string because) = examination.LevelOf(
-                share >= Half ? FindingLevel.Error : share > findings.Bound ? FindingLevel.Warning : FindingLevel.Note);
+                share >= Half ? FindingLevel.Error : share > findings.Bound ? FindingLevel.Warning : FindingLevel.Note,
+                DataExamination.KnownSymptoms.Drift);
             findings.Add(level, activation.Layer, activation.Dead, share,
                 $"{Statistic.Of(activation.Dead.Count, "channel")} of {activation.Channels} behind {activation.Type} "
                 + $"{(activation.Dead.Count == 1 ? "is" : "are")} 0 in all "

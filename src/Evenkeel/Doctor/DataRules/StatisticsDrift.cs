@@ -15,6 +15,9 @@ internal sealed class StatisticsDrift : DataRule
     /// <summary>The score, or the share of answers, that drift has to cost.</summary>
     private const double CostlyShare = 0.01;
 
+    /// <summary>A recalibration with fewer samples changes answers by its own noise.</summary>
+    private const int EnoughForAnswers = 128;
+
     public override string Id => "EK201";
 
     public override string Title => "drift of running statistics";
@@ -33,9 +36,15 @@ internal sealed class StatisticsDrift : DataRule
             static drift => drift.Level is not null)];
         if (drifts.Length == 0) return;
         Drift first = drifts[0], worst = drifts.MaxBy(static drift => drift.Norm.Drift)!;
-        (FindingLevel level, string because) = examination.LevelOf(drifts.Max(static drift => drift.Level)!.Value);
+        (FindingLevel level, string because) = examination.LevelOf(
+            drifts.Max(static drift => drift.Level)!.Value, DataExamination.KnownSymptoms.Gap);
         string consequence = "";
-        if (because.Length == 0 && examination.Recalibrated(examination.Data.Samples, examination.Order) is
+        if (because.Length == 0 && examination.Samples < EnoughForAnswers)
+        {
+            level = Lower(level);
+            consequence = $" With {EnoughForAnswers} samples it would be told what that costs.";
+        }
+        else if (because.Length == 0 && examination.Recalibrated(examination.Data.Samples, examination.Order) is
             ({ } copy, var after))
         {
             double change;
@@ -43,7 +52,7 @@ internal sealed class StatisticsDrift : DataRule
                 ? GainOf(examination.Scores!, after)
                 : examination.OtherAnswers(copy);
             // The drift is there, but it costs no answer.
-            if (!(change > CostlyShare)) level = FindingLevel.Note;
+            if (!(change > CostlyShare)) level = Lower(level);
         }
 
         string where = drifts.Length == 1
@@ -56,6 +65,9 @@ internal sealed class StatisticsDrift : DataRule
             "evenkeel recalibrate FILE --data ... (1,000 to 10,000 samples are enough); in code "
             + "model.Recalibrate(data)");
     }
+
+    private static FindingLevel Lower(FindingLevel level) =>
+        level == FindingLevel.Error ? FindingLevel.Warning : FindingLevel.Note;
 
     /// <summary>What recalibration gains, less two standard errors, and a sentence.</summary>
     private static (double Gain, string Text) GainOf(SampleScores before, SampleScores after)

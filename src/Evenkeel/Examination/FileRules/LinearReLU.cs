@@ -21,8 +21,9 @@ internal sealed class LinearReLU : FileRule
             int[] found = Ratios.Channels(active, share => share > findings.Bound);
             if (found.Length <= Ratios.WarningShare * norm.Channels) continue;
             findings.Add(FindingLevel.Note, norm.Name, found, active.Max(),
-                $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}) above 0 for more "
-                + $"than {findings.Bound:P1} of inputs: beta is that far above |gamma|. Behind the ReLU they are linear.",
+                $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}) above 0 for "
+                + $"more than {findings.Bound:P1} of inputs: beta is that far above |gamma|. Behind the ReLU they are "
+                + "linear.",
                 "Nothing is wrong; the layer could do with fewer channels, or without its ReLU.");
         }
     }

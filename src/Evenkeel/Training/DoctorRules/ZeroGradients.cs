@@ -24,7 +24,7 @@ internal sealed class ZeroGradients : TrainingRule
         double[] first = training.Memory("first loss", 1);
         if (first[0] == 0) first[0] = training.Loss;
         // Little is left to learn: softmax of samples that are right for sure is exactly 0 or 1.
-        if (last is null || last.GradientRms == 0 || training.Loss < LittleLoss * first[0]) return;
+        if (last is null || training.Loss < LittleLoss * first[0]) return;
         int needed = Math.Max(Looks, (SamplesNeeded + training.Samples - 1) / training.Samples);
         foreach (TrainedWeight weight in training.Weights)
         {
