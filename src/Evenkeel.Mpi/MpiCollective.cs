@@ -30,6 +30,11 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
 
     private const int ErrorTextBytes = 512, VersionTextBytes = 8192, ExitCode = 1;
 
+    /// <summary>How often a process looks for the word of another that ends all.</summary>
+    private const int AnnouncementTurns = 20;
+
+    private static readonly TimeSpan s_announcementPause = TimeSpan.FromMilliseconds(10);
+
     private static readonly Lock s_starting = new();
     private static bool s_isStarted;
 
@@ -296,10 +301,16 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
     {
         int dead = _neighbours.FindDead();
         if (dead < 0 || Volatile.Read(ref _isEnding) != 0) return;
-        if (_calls.TryEnter(TimeSpan.FromSeconds(1)))
+        // Who ends all on purpose has said so before. The word may still be on its way.
+        for (int turn = 0; turn < AnnouncementTurns && !_rollCall.IsEnding; turn++)
         {
-            _rollCall.IsCalled();
-            _calls.Exit();
+            if (_calls.TryEnter(s_announcementPause))
+            {
+                _rollCall.IsCalled();
+                _calls.Exit();
+            }
+
+            Thread.Sleep(s_announcementPause);
         }
 
         EndSilentlyIfAnnounced();
@@ -335,7 +346,13 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
 
         // A thread may be inside a call; the end does not wait for it for long.
         _calls.TryEnter(TimeSpan.FromSeconds(1));
-        if (message is not null) _rollCall.SayEnd();
+        if (message is not null)
+        {
+            _rollCall.SayEnd();
+            for (int turn = 0; turn < AnnouncementTurns; turn++) _rollCall.IsCalled();
+            Thread.Sleep(s_announcementPause);
+        }
+
         _mpi.Abort(_mpi.World, ExitCode);
         Environment.Exit(ExitCode);
     }

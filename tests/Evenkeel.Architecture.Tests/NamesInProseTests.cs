@@ -17,6 +17,7 @@ public sealed partial class NamesInProseTests
     {
         "DataParallel", "FrozenBatchNorm2d", // PyTorch, torchvision
         "Solver", // CS231n
+        "MPI_Allreduce", "MPI_Iallgatherv", "MPI_Ialltoallv", // MPI
         "TensorPrimitives", "TrimmerRootAssembly", // .NET, MSBuild
         "Infinity", // JSON of the lab
         "out/", "obj/",

@@ -80,7 +80,7 @@ public sealed partial class Trainer
             }
             finally
             {
-                training.Share = null;
+                if (_processes is not null) training.Share = null;
                 End();
                 failure = EndCallbacks(end);
             }
