@@ -19,6 +19,7 @@ internal sealed record LessonName(char Letter, string Title, string Page)
         new('D', "LeNet on Fashion-MNIST with batch norm from scratch", "docs/lessons/d-lenet-fashion-mnist.md"),
         new('K', "Classic algorithms: the theory of batch normalization", "docs/lessons/k-theory.md"),
         new('N', "The notebook on batch and layer normalization", "docs/lessons/n-notebook.md"),
+        new('R', "The doctor's rules, put to the test", "docs/lessons/r-doctor.md"),
     ];
 
     /// <summary>The lesson of an item.</summary>

@@ -36,6 +36,10 @@ internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string 
             "numbers and numerical gradients; " +
             "then what they do to a six-layer net, to the scale of its weights and to its batch size.",
             [BatchNorm, "docs/derivations/layer-norm.md"]),
+        new(LessonName.Of("R"), "R: the doctor",
+            "Not a lesson, but the same questions asked of this project's own rules: whether the doctor finds what " +
+            "costs accuracy, whether it names what is wrong with the inputs, and what its advice is worth.",
+            [BatchNorm]),
     ];
 
     /// <summary>The section an item stands in: the first one's where several are named, <c>A2, D7, K9</c>.</summary>
