@@ -17,7 +17,7 @@ public sealed partial class HouseRulesTests
     private static readonly string[] s_folders =
     [
         "Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Metrics", "Losses", "Optim", "Diagnostics", "Data",
-        "Serialization", "Training", "Surgery",
+        "Serialization", "Examination", "Training", "Surgery", "Doctor",
     ];
 
     private static readonly Assembly s_library = typeof(Tensor).Assembly;
@@ -30,7 +30,7 @@ public sealed partial class HouseRulesTests
         ["Evenkeel"] = s_folders,
         ["Evenkeel.Images"] = ["Decoding"],
         ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
-        ["Evenkeel.Onnx"] = ["Format", "Import", "Export"],
+        ["Evenkeel.Onnx"] = ["Format", "Import", "Export", "Examination"],
         ["Evenkeel.Tables"] = ["Reading", "Learning", "Loading"],
         ["Evenkeel.Workbench"] = ["Settings", "Files", "Models", "Data", "Watching", "Runs"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Evenkeel.Cli.Terminal;
+using Evenkeel.Examination;
 using Evenkeel.Onnx;
 using Evenkeel.Workbench.Files;
 

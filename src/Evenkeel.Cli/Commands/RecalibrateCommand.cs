@@ -66,14 +66,19 @@ internal static class RecalibrateCommand
     private static RecalibrationReport Recalibrate(
         OpenedNetwork network, SampleSet samples, RecalibrationOptions options, CancellationToken cancellation)
     {
+        var display = new RecalibrationDisplay();
         try
         {
             return network.Model.Recalibrate(
-                HeldSamples.Of(samples.Samples, cancellation), options, cancellationToken: cancellation);
+                HeldSamples.Of(samples.Samples, cancellation), options, display, cancellation);
         }
         catch (Exception failure) when (failure is InvalidOperationException || UserText.IsForUser(failure))
         {
             throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+        finally
+        {
+            display.End();
         }
     }
 }

@@ -10,10 +10,9 @@ namespace Evenkeel.Cli.Terminal;
 /// </summary>
 internal sealed class DownloadDisplay : IProgress<DownloadProgress>
 {
-    private readonly bool _plain = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb";
-    private readonly Stopwatch _sinceBegun = Stopwatch.StartNew(), _sinceShown = Stopwatch.StartNew();
+    private readonly ChangingLine _line = new();
+    private readonly Stopwatch _sinceBegun = Stopwatch.StartNew();
     private string _file = "";
-    private int _shown;
 
     public void Report(DownloadProgress value)
     {
@@ -22,28 +21,17 @@ internal sealed class DownloadDisplay : IProgress<DownloadProgress>
             EndLine();
             _file = value.File;
             _sinceBegun.Restart();
-            if (value.Resumed > 0) Line($"{value.File}: {Size(value.Resumed)} already downloaded, continuing");
+            if (value.Resumed > 0)
+                Console.Error.WriteLine($"{value.File}: {Size(value.Resumed)} already downloaded, continuing");
         }
 
         bool done = value.Received == value.Total;
-        if (!done && _sinceShown.Elapsed.TotalSeconds < (_plain ? 2 : 0.1)) return;
-        _sinceShown.Restart();
-        string text = Text(value, _sinceBegun.Elapsed.TotalSeconds);
-        if (_plain) Line(text);
-        else
-        {
-            Console.Error.Write("\r" + text.PadRight(_shown));
-            _shown = text.Length;
-            if (done) EndLine();
-        }
+        if (_line.IsDue(done)) _line.Show(Text(value, _sinceBegun.Elapsed.TotalSeconds));
+        if (done) EndLine();
     }
 
     /// <summary>Leaves the changing line.</summary>
-    public void EndLine()
-    {
-        if (_shown > 0) Console.Error.WriteLine();
-        _shown = 0;
-    }
+    public void EndLine() => _line.End();
 
     /// <summary>For example <c>a.gz: 12.0 of 26.4 MB (45 %), 3.0 MB/s, 5 s left</c>.</summary>
     internal static string Text(DownloadProgress value, double seconds)
@@ -70,6 +58,4 @@ internal sealed class DownloadDisplay : IProgress<DownloadProgress>
     private static string Time(double seconds) => seconds < 90
         ? string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(seconds)} s")
         : string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(seconds / 60)} min");
-
-    private static void Line(string text) => Console.Error.WriteLine(text);
 }

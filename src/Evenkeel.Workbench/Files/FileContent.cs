@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Evenkeel.Examination;
 using Evenkeel.Serialization;
 
 namespace Evenkeel.Workbench.Files;

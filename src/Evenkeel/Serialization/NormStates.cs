@@ -78,6 +78,20 @@ internal static class NormStates
     }
 
     /// <summary>
+    /// What a file says about the start values in the statistics of a norm; null if it says nothing.
+    /// </summary>
+    /// <param name="metadata">The strings of the file.</param>
+    /// <param name="layer">The name of the norm in the file. In a trainer's checkpoint it has a prefix.</param>
+    public static double? StartValuesLeft(IReadOnlyDictionary<string, string> metadata, string layer)
+    {
+        if (metadata.TryGetValue(KindKey, out string? kind) && kind == Checkpoint)
+            layer = layer[(layer.IndexOf('.', StringComparison.Ordinal) + 1)..];
+        return metadata.TryGetValue(StartValuesPrefix + layer, out string? text)
+            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double left)
+            && left is >= 0 and <= 1 ? left : null;
+    }
+
+    /// <summary>
     /// The states that the file has for layers of the model. Files of other programs and of earlier versions have none.
     /// The model is not changed here.
     /// </summary>

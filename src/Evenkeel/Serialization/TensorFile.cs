@@ -86,6 +86,15 @@ public static class TensorFile
         }
     }
 
+    /// <summary>The name of a format, for people.</summary>
+    internal static string NameOf(TensorFormat format) => format switch
+    {
+        TensorFormat.SafeTensors => "safetensors",
+        TensorFormat.Npy => "npy",
+        TensorFormat.Npz => "npz",
+        _ => format.ToString(),
+    };
+
     /// <summary>The format that a file name asks for when it is written; null if its ending is not known.</summary>
     /// <param name="path">The file: .safetensors, .pt, .pth, .bin, .npy, .npz or .dat.</param>
     public static TensorFormat? FormatOfName(string path)

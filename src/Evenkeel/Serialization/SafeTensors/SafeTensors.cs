@@ -24,7 +24,8 @@ public static class SafeTensors
     /// <summary>The largest header the format allows.</summary>
     internal const long MaxHeaderBytes = 100_000_000;
 
-    private const string Kind = "a safetensors file";
+    /// <summary>What it is, for errors.</summary>
+    internal const string Kind = "a safetensors file";
 
     /// <summary>Writes a file as a whole or not at all; see <see cref="AtomicFile"/>.</summary>
     /// <param name="path">The file.</param>
@@ -80,12 +81,8 @@ public static class SafeTensors
     /// It is truncated, damaged, or not a safetensors file. The message says what was expected, what came, and what to
     /// do with a file of another kind.
     /// </exception>
-    public static TensorArchive Read(string path)
-    {
-        if (File.Exists(path) && FileFormat.Of(path) == FileFormat.OfSafeTensorsIndex)
-            return ShardIndex.Read(path, ReadOne);
-        return ReadOne(path);
-    }
+    public static TensorArchive Read(string path) =>
+        ShardIndex.Is(path) ? ShardIndex.Read(path, ReadOne) : ReadOne(path);
 
     private static TensorArchive ReadOne(string path)
     {
@@ -113,6 +110,26 @@ public static class SafeTensors
 
     private static TensorArchive ReadChecked(Stream stream, string name)
     {
+        var archive = new TensorArchive { Source = name };
+        List<SafeTensorsEntry> entries = ReadHeader(stream, name, archive.Metadata, out long start);
+        foreach (SafeTensorsEntry entry in entries)
+        {
+            stream.Position = start + entry.Begin;
+            archive.Read(entry.Name, stream, entry.End - entry.Begin, entry.Type, entry.Dimensions);
+        }
+
+        stream.Position = start + (entries.Count == 0 ? 0 : entries.Max(static entry => entry.End));
+        return archive;
+    }
+
+    /// <summary>Reads the header and checks the file as far as it can be checked without its tensors.</summary>
+    /// <param name="stream">The file, at its beginning.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="metadata">Takes the strings.</param>
+    /// <param name="start">Where the data begin in the stream.</param>
+    internal static List<SafeTensorsEntry> ReadHeader(
+        Stream stream, string name, IDictionary<string, string> metadata, out long start)
+    {
         long origin = stream.Position, available = stream.Length - origin;
         Span<byte> prefix = stackalloc byte[9];
         prefix = prefix[..stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false)];
@@ -127,17 +144,9 @@ public static class SafeTensors
         stream.Position = origin + 8;
         byte[] header = new byte[length];
         stream.ReadExactly(header);
-        var archive = new TensorArchive { Source = name };
-        List<SafeTensorsEntry> entries = SafeTensorsHeader.Read(header, dataBytes, name, archive.Metadata);
-        SafeTensorsSeal.Check(stream, header, entries, archive.Metadata, name);
-        long start = origin + 8 + length;
-        foreach (SafeTensorsEntry entry in entries)
-        {
-            stream.Position = start + entry.Begin;
-            archive.Read(entry.Name, stream, entry.End - entry.Begin, entry.Type, entry.Dimensions);
-        }
-
-        stream.Position = start + dataBytes;
-        return archive;
+        List<SafeTensorsEntry> entries = SafeTensorsHeader.Read(header, dataBytes, name, metadata);
+        SafeTensorsSeal.Check(stream, header, entries, metadata, name);
+        start = origin + 8 + length;
+        return entries;
     }
 }

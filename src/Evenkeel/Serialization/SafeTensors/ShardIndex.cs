@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Evenkeel.Data;
 
 namespace Evenkeel.Serialization;
 
@@ -20,9 +21,34 @@ internal static class ShardIndex
     /// </exception>
     public static TensorArchive Read(string path, Func<string, TensorArchive> read)
     {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         var shards = new Dictionary<string, TensorArchive>(StringComparer.Ordinal);
         var whole = new TensorArchive { Source = path };
+        foreach ((string name, string file) in Files(path))
+        {
+            if (!shards.TryGetValue(file, out TensorArchive? shard))
+            {
+                shard = read(file);
+                shards.Add(file, shard);
+                foreach ((string key, string text) in shard.Metadata) whole.Metadata.TryAdd(key, text);
+            }
+
+            if (!shard.Items.TryGetValue(name, out TensorArchive.Item item)) throw Missing(path, name, file);
+            whole.Add(name, item);
+        }
+
+        return whole;
+    }
+
+    /// <summary>Whether a file is an index of safetensors files.</summary>
+    public static bool Is(string path) => File.Exists(path) && FileFormat.Of(path) == FileFormat.OfSafeTensorsIndex;
+
+    /// <summary>The file of each tensor.</summary>
+    /// <param name="path">The index.</param>
+    /// <exception cref="IOException">The index is missing or cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or names a file in another folder.</exception>
+    public static IEnumerable<(string Name, string Path)> Files(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         foreach ((string name, string file) in Map(path))
         {
             if (file != Path.GetFileName(file) || file is "." or ".." || file.Contains('\\', StringComparison.Ordinal))
@@ -31,24 +57,14 @@ internal static class ShardIndex
                     "The index is damaged, or was made to read another file.");
             }
 
-            if (!shards.TryGetValue(file, out TensorArchive? shard))
-            {
-                shard = read(Path.Combine(folder, file));
-                shards.Add(file, shard);
-                foreach ((string key, string text) in shard.Metadata) whole.Metadata.TryAdd(key, text);
-            }
-
-            if (!shard.Items.TryGetValue(name, out TensorArchive.Item item))
-            {
-                throw Bad(path, $"expected the tensor \"{name}\" in \"{file}\", got none of that name",
-                    "The index and the files do not belong together; get all of them again.");
-            }
-
-            whole.Add(name, item);
+            yield return (name, Path.Combine(folder, file));
         }
-
-        return whole;
     }
+
+    /// <summary>The error of a tensor that is not in the file that the index names.</summary>
+    public static InvalidDataException Missing(string path, string name, string file) =>
+        Bad(path, $"expected the tensor \"{name}\" in \"{Path.GetFileName(file)}\", got none of that name",
+            "The index and the files do not belong together; get all of them again.");
 
     private static List<(string Name, string File)> Map(string path)
     {
