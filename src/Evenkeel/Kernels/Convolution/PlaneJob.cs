@@ -332,6 +332,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
         nint resultRow = ResultWidth;
+        // With nothing between them the rows are one long row.
+        if (pitch == columns && resultRow == columns) (rows, columns) = (1, rows * columns);
         if (columns >= Width)
         {
             CopyLongRows(sums, pitch, result, resultRow, rows, columns, bias);
