@@ -245,7 +245,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 {
                     int t0 = Convolution.Cut(taps, chunk, chunks),
                         terms = Convolution.Cut(taps, chunk + 1, chunks) - t0;
-                    FilterRowsOf(stage + ((nint)row0 * Stage.Pitch), weight + ((nint)t0 * 2 * Width), sums,
+                    SumFilterRows(stage + ((nint)row0 * Stage.Pitch), weight + ((nint)t0 * 2 * Width), sums,
                         row1 - row0, tiles, terms, Offsets + t0, two, wide, chunk > 0);
                 }
 
@@ -257,7 +257,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
     /// <summary>One chunk of taps of some rows, with lanes along a panel of filters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void FilterRowsOf(
+    private readonly void SumFilterRows(
         T* stage, T* w, T* sums, int rows, int tiles, nint taps, nint* offsets, bool two, bool wide, bool add)
     {
         int columns = Map.Columns, row = 0;
