@@ -17,8 +17,9 @@ public abstract partial class Module
     /// while nobody changes the module (trains it, loads into it, converts it) and as long as the user's own layers
     /// write no fields in their forward pass.</para>
     /// <para>The module keeps the tapes for the next call, so a call allocates little more than its answer: at most one
-    /// tape per processor, each of at most 32 MB; a larger one is let go. An activation that a layer keeps is over when
-    /// the call returns; <see cref="Tensor.Clone"/> it within the pass. If a hook looks, the tape is a new one.</para>
+    /// tape per processor, each of at most 32 MB; a larger one stays until the garbage collector looks at old memory.
+    /// An activation that a layer keeps is over when the call returns; <see cref="Tensor.Clone"/> it within the pass.
+    /// If a hook looks, the tape is a new one.</para>
     /// <para>The library's own layers treat each sample by itself in Eval. A network with layers of the user's own is
     /// tried in its first call with two samples or more, and again once its layers change: the first chunk is computed
     /// a second time with copies of the first sample in place of all others, and the answer to the first sample has to

@@ -5,24 +5,26 @@ namespace Evenkeel.Nn;
 /// </summary>
 /// <remarks>
 /// They belong to the module, so they are collected with it, and they keep no other network's parameters alive. At most
-/// one per processor is kept, and none above <see cref="KeptBytes"/>: the garbage collector takes a larger one.
+/// one per processor is kept up to <see cref="KeptBytes"/>, and one per processor above, which the garbage collector
+/// takes when it next looks at old memory. Until then the next call has no fresh pages to fault in.
 /// </remarks>
 internal sealed class PredictTapes
 {
-    /// <summary>The most memory that a kept tape may hold: one photograph in a ResNet-50.</summary>
+    /// <summary>The most memory that a tape may hold for good: one photograph in a ResNet-50.</summary>
     public const long KeptBytes = 32L << 20;
 
     private readonly Tape?[] _idle = new Tape?[Environment.ProcessorCount];
+    private readonly WeakReference<Tape>?[] _large = new WeakReference<Tape>?[Environment.ProcessorCount];
 
     /// <summary>A tape that nobody else uses until it is returned.</summary>
     public Tape Rent()
     {
-        foreach (ref Tape? slot in _idle.AsSpan())
+        while (Take(_large) is { } large)
         {
-            if (slot is not null && Interlocked.Exchange(ref slot, null) is { } tape) return tape;
+            if (large.TryGetTarget(out Tape? kept)) return kept;
         }
 
-        return Tape.Small(Mode.Eval);
+        return Take(_idle) ?? Tape.Small(Mode.Eval);
     }
 
     /// <summary>
@@ -30,11 +32,26 @@ internal sealed class PredictTapes
     /// </summary>
     public void Return(Tape tape)
     {
-        if (tape.CapacityInBytes > KeptBytes) return;
         tape.Reset();
-        foreach (ref Tape? slot in _idle.AsSpan())
+        if (tape.CapacityInBytes > KeptBytes) Put(_large, new WeakReference<Tape>(tape));
+        else Put(_idle, tape);
+    }
+
+    private static T? Take<T>(T?[] slots) where T : class
+    {
+        foreach (ref T? slot in slots.AsSpan())
         {
-            if (slot is null && Interlocked.CompareExchange(ref slot, tape, null) is null) return;
+            if (slot is not null && Interlocked.Exchange(ref slot, null) is { } taken) return taken;
+        }
+
+        return null;
+    }
+
+    private static void Put<T>(T?[] slots, T item) where T : class
+    {
+        foreach (ref T? slot in slots.AsSpan())
+        {
+            if (slot is null && Interlocked.CompareExchange(ref slot, item, null) is null) return;
         }
     }
 }

@@ -98,20 +98,43 @@ public sealed class PredictTests
     }
 
     [Fact]
-    public void Large_tapes_are_let_go_and_small_ones_stay()
+    public void Small_tapes_stay()
     {
         var tapes = new PredictTapes();
-        Tape small = tapes.Rent(), other = tapes.Rent();
-        Assert.NotSame(small, other);
+        Tape small = tapes.Rent();
+        Assert.NotSame(small, tapes.Rent());
         small.Input(Tensor.Zeros([100]));
         tapes.Return(small);
         Assert.Same(small, tapes.Rent());
-        other.Input(Tensor.Zeros([1 + (int)(PredictTapes.KeptBytes / sizeof(float))]));
-        tapes.Return(other);
-        Assert.NotSame(other, tapes.Rent());
         for (int i = 0; i < Environment.ProcessorCount + 5; i++) tapes.Return(Tape.Small(Mode.Eval));
         Assert.Equal(Environment.ProcessorCount,
             Enumerable.Range(0, Environment.ProcessorCount + 5).Count(_ => tapes.Rent().Step > 0));
+    }
+
+    [Fact]
+    public void A_large_tape_serves_the_next_call_and_goes_with_the_next_full_collection()
+    {
+        var tapes = new PredictTapes();
+        WeakReference gone = Used();
+        for (int attempt = 0; attempt < 10 && gone.IsAlive; attempt++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.False(gone.IsAlive);
+        Assert.True(tapes.Rent().CapacityInBytes <= PredictTapes.KeptBytes);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        WeakReference Used()
+        {
+            Tape large = tapes.Rent();
+            large.Input(Tensor.Zeros([1 + (int)(PredictTapes.KeptBytes / sizeof(float))]));
+            tapes.Return(large);
+            Assert.Same(large, tapes.Rent());
+            tapes.Return(large);
+            return new WeakReference(large);
+        }
     }
 
     [Fact]

@@ -273,6 +273,8 @@ internal static unsafe class Convolution
     /// <summary>The weights as panels of two packs of filters: [group][panel][tap][lane].</summary>
     private struct PanelJob<T> : IJob where T : unmanaged
     {
+        private const int PanelTaps = 128;
+
         public T* Weight, Target;
         public int Results, Taps;
 
@@ -282,11 +284,16 @@ internal static unsafe class Convolution
                 filter = chunk % panels * 2 * width;
             T* from = Weight + ((((nint)group * Results) + filter) * Taps),
                 to = Target + ((nint)chunk * Taps * 2 * width);
-            GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, Taps);
-            if (Results - filter > width)
+            // Each line of the panel is written in several steps, so a stretch of it stays in a first-level cache.
+            for (int t = 0; t < Taps; t += PanelTaps, from += PanelTaps, to += PanelTaps * 2 * width)
             {
-                GemmPacking.TransposedPack(
-                    from + ((nint)width * Taps), Taps, Math.Min(width, Results - filter - width), to + width, Taps);
+                int taps = Math.Min(PanelTaps, Taps - t);
+                GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, taps);
+                if (Results - filter > width)
+                {
+                    GemmPacking.TransposedPack(from + ((nint)width * Taps), Taps,
+                        Math.Min(width, Results - filter - width), to + width, taps);
+                }
             }
         }
     }

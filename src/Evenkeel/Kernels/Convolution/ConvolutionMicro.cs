@@ -133,15 +133,17 @@ internal static unsafe class ConvolutionMicro
     /// <summary>
     /// A tile of results: rows are neighbouring results, lanes are filters.
     /// <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>.
+    /// From row 7 on, x is read <paramref name="jump"/> elements further: two rows of seven results are one tile, too.
     /// Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Filters<T, TRows, TPacks>(nint taps, nint* offsets, T* w, T* x, T* c, bool add)
+    public static void Filters<T, TRows, TPacks>(nint taps, nint* offsets, T* w, T* x, nint jump, T* c, bool add)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
     {
         int width = Vector512<T>.Count;
+        nint far = (7 + jump) * sizeof(T);
         Vector512<T> s00 = default, s01 = default;
         Vector512<T> s10 = default, s11 = default;
         Vector512<T> s20 = default, s21 = default;
@@ -152,6 +154,10 @@ internal static unsafe class ConvolutionMicro
         Vector512<T> s70 = default, s71 = default;
         Vector512<T> s80 = default, s81 = default;
         Vector512<T> s90 = default, s91 = default;
+        Vector512<T> sa0 = default, sa1 = default;
+        Vector512<T> sb0 = default, sb1 = default;
+        Vector512<T> sc0 = default, sc1 = default;
+        Vector512<T> sd0 = default, sd1 = default;
         for (nint* end = offsets + taps; offsets < end; offsets++, w += 2 * width)
         {
             T* at = (T*)((byte*)x + *offsets);
@@ -201,25 +207,54 @@ internal static unsafe class ConvolutionMicro
                 if (TPacks.Value > 1) s61 = Simd.Fma(v, w1, s61);
             }
 
+            if (TRows.Value > 7) at = (T*)((byte*)at + far);
             if (TRows.Value > 7)
             {
-                Vector512<T> v = Simd.Broadcast(at[7]);
+                Vector512<T> v = Simd.Broadcast(at[0]);
                 s70 = Simd.Fma(v, w0, s70);
                 if (TPacks.Value > 1) s71 = Simd.Fma(v, w1, s71);
             }
 
             if (TRows.Value > 8)
             {
-                Vector512<T> v = Simd.Broadcast(at[8]);
+                Vector512<T> v = Simd.Broadcast(at[1]);
                 s80 = Simd.Fma(v, w0, s80);
                 if (TPacks.Value > 1) s81 = Simd.Fma(v, w1, s81);
             }
 
             if (TRows.Value > 9)
             {
-                Vector512<T> v = Simd.Broadcast(at[9]);
+                Vector512<T> v = Simd.Broadcast(at[2]);
                 s90 = Simd.Fma(v, w0, s90);
                 if (TPacks.Value > 1) s91 = Simd.Fma(v, w1, s91);
+            }
+
+            if (TRows.Value > 10)
+            {
+                Vector512<T> v = Simd.Broadcast(at[3]);
+                sa0 = Simd.Fma(v, w0, sa0);
+                if (TPacks.Value > 1) sa1 = Simd.Fma(v, w1, sa1);
+            }
+
+            if (TRows.Value > 11)
+            {
+                Vector512<T> v = Simd.Broadcast(at[4]);
+                sb0 = Simd.Fma(v, w0, sb0);
+                if (TPacks.Value > 1) sb1 = Simd.Fma(v, w1, sb1);
+            }
+
+            if (TRows.Value > 12)
+            {
+                Vector512<T> v = Simd.Broadcast(at[5]);
+                sc0 = Simd.Fma(v, w0, sc0);
+                if (TPacks.Value > 1) sc1 = Simd.Fma(v, w1, sc1);
+            }
+
+            if (TRows.Value > 13)
+            {
+                Vector512<T> v = Simd.Broadcast(at[6]);
+                sd0 = Simd.Fma(v, w0, sd0);
+                if (TPacks.Value > 1) sd1 = Simd.Fma(v, w1, sd1);
             }
         }
 
@@ -233,6 +268,10 @@ internal static unsafe class ConvolutionMicro
         if (TRows.Value > 7) Put<T, TPacks>(c + (7 * 2 * width), s70, s71, default, default, add);
         if (TRows.Value > 8) Put<T, TPacks>(c + (8 * 2 * width), s80, s81, default, default, add);
         if (TRows.Value > 9) Put<T, TPacks>(c + (9 * 2 * width), s90, s91, default, default, add);
+        if (TRows.Value > 10) Put<T, TPacks>(c + (10 * 2 * width), sa0, sa1, default, default, add);
+        if (TRows.Value > 11) Put<T, TPacks>(c + (11 * 2 * width), sb0, sb1, default, default, add);
+        if (TRows.Value > 12) Put<T, TPacks>(c + (12 * 2 * width), sc0, sc1, default, default, add);
+        if (TRows.Value > 13) Put<T, TPacks>(c + (13 * 2 * width), sd0, sd1, default, default, add);
     }
 
     /// <summary>

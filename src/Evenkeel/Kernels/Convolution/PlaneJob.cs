@@ -24,8 +24,12 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     /// <summary>Up to this number of taps, several tiles run side by side.</summary>
     private const int RunTaps = 256;
 
-    /// <summary>Results of a tile with lanes along filters: 20 of 32 registers.</summary>
-    private const int FilterRows = 10;
+    /// <summary>Results of a tile with lanes along filters: 28 of 32 registers.</summary>
+    private const int FilterRows = 14;
+
+    /// <summary>Results whose sums with lanes along filters lie in a first-level cache until they are copied out.
+    /// </summary>
+    private const int BlockResults = 256;
 
     public PlaneMap Map;
     public Stage Stage;
@@ -52,13 +56,17 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
     private static int Width => Vector512<T>.Count;
 
+    /// <summary>The largest number of rows whose sums with lanes along filters are computed before they are copied out.
+    /// </summary>
+    private readonly int BlockRows(int rows) => Math.Clamp(BlockResults / Map.Columns, 1, rows);
+
     public readonly void Invoke(int chunk)
     {
         nint sumsRow = ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
         nint stageBytes = ((Stage.Count * sizeof(T)) + Simd.Alignment - 1) & -Simd.Alignment;
         int panel = 2 * Width, panels = Convolution.Panels<T>(Results);
         nint sumsCount = AlongFilters
-            ? (nint)Bands.Rows * Map.Columns * panel
+            ? (nint)BlockRows(Bands.Rows) * Map.Columns * panel
             : sumsRow * Math.Min(Results, Convolution.DivideUp(panels, Blocks) * panel);
         byte* scratch = GemmPacking.Scratch(stageBytes + (sumsCount * sizeof(T)));
         T* stage = (T*)scratch, sums = (T*)(scratch + stageBytes);
@@ -215,75 +223,107 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     }
 
     /// <summary>
-    /// All results of a band with lanes along filters: loops over panels of filters, chunks of taps, rows, tiles of a
-    /// row.
+    /// All results of a band with lanes along filters: loops over panels of filters, blocks of rows, chunks of taps,
+    /// rows, tiles of a row.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, int results, T* bias)
     {
         bool wide = Gemm.IsWide;
         int taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk), columns = Map.Columns;
-        int tiles = Convolution.DivideUp(columns, wide ? FilterRows : NarrowRows);
+        int tiles = Convolution.DivideUp(columns, wide ? FilterRows : NarrowRows),
+            blocks = Convolution.DivideUp(rows, BlockRows(rows));
         for (int filter = 0; filter < results; filter += 2 * Width, weight += (nint)taps * 2 * Width)
         {
             bool two = results - filter > Width;
-            for (int chunk = 0; chunk < chunks; chunk++)
+            int count = Math.Min(results - filter, 2 * Width);
+            T* shift = bias == null ? null : bias + filter;
+            for (int block = 0; block < blocks; block++)
             {
-                int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
-                T* w = weight + ((nint)t0 * 2 * Width);
-                for (int row = 0; row < rows; row++)
+                int row0 = Convolution.Cut(rows, block, blocks), row1 = Convolution.Cut(rows, block + 1, blocks);
+                for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    for (int tile = 0; tile < tiles; tile++)
-                    {
-                        int j = Convolution.Cut(columns, tile, tiles),
-                            here = Convolution.Cut(columns, tile + 1, tiles) - j;
-                        T* x = stage + ((nint)row * Stage.Pitch) + j,
-                            c = sums + ((((nint)row * columns) + j) * 2 * Width);
-                        FilterTile(two && wide ? 2 : 1, here, count, Offsets + t0, w, x, c, chunk > 0);
-                        if (two && !wide) FilterTile(1, here, count, Offsets + t0, w + Width, x, c + Width, chunk > 0);
-                    }
+                    int t0 = Convolution.Cut(taps, chunk, chunks),
+                        terms = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+                    SumFilterRows(stage + ((nint)row0 * Stage.Pitch), weight + ((nint)t0 * 2 * Width), sums,
+                        row1 - row0, tiles, terms, Offsets + t0, two, wide, chunk > 0);
                 }
-            }
 
-            int end = Math.Min(results, filter + (2 * Width));
-            PlaneTranspose.Run(sums, 2 * Width, rows * columns,
-                end - filter, result + ((nint)filter * ResultVolume), ResultVolume,
-                bias == null ? null : bias + filter);
+                PlaneTranspose.Run(sums, 2 * Width, (row1 - row0) * columns, count,
+                    result + ((nint)filter * ResultVolume) + ((nint)row0 * columns), ResultVolume, shift);
+            }
+        }
+    }
+
+    /// <summary>One chunk of taps of some rows, with lanes along a panel of filters.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void SumFilterRows(
+        T* stage, T* w, T* sums, int rows, int tiles, nint taps, nint* offsets, bool two, bool wide, bool add)
+    {
+        int columns = Map.Columns, row = 0;
+        if (columns == FilterRows / 2 && wide)
+        {
+            // Two rows are one tile.
+            for (; row <= rows - 2; row += 2)
+            {
+                FilterTile(two ? 2 : 1, FilterRows, taps, offsets, w, stage + ((nint)row * Stage.Pitch),
+                    Stage.Pitch - columns, sums + ((nint)row * columns * 2 * Width), add);
+            }
+        }
+
+        for (; row < rows; row++)
+        {
+            for (int tile = 0; tile < tiles; tile++)
+            {
+                int j = Convolution.Cut(columns, tile, tiles), here = Convolution.Cut(columns, tile + 1, tiles) - j;
+                T* x = stage + ((nint)row * Stage.Pitch) + j, c = sums + ((((nint)row * columns) + j) * 2 * Width);
+                FilterTile(two && wide ? 2 : 1, here, taps, offsets, w, x, jump: 0, c, add);
+                if (two && !wide) FilterTile(1, here, taps, offsets, w + Width, x, jump: 0, c + Width, add);
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FilterTile(int packs, int rows, nint taps, nint* offsets, T* w, T* x, T* c, bool add)
+    private static void FilterTile(
+        int packs, int rows, nint taps, nint* offsets, T* w, T* x, nint jump, T* c, bool add)
     {
         if (packs == 2)
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Filters<T, Count1, Count2>(taps, offsets, w, x, c, add); return;
-                case 2: ConvolutionMicro.Filters<T, Count2, Count2>(taps, offsets, w, x, c, add); return;
-                case 3: ConvolutionMicro.Filters<T, Count3, Count2>(taps, offsets, w, x, c, add); return;
-                case 4: ConvolutionMicro.Filters<T, Count4, Count2>(taps, offsets, w, x, c, add); return;
-                case 5: ConvolutionMicro.Filters<T, Count5, Count2>(taps, offsets, w, x, c, add); return;
-                case 6: ConvolutionMicro.Filters<T, Count6, Count2>(taps, offsets, w, x, c, add); return;
-                case 7: ConvolutionMicro.Filters<T, Count7, Count2>(taps, offsets, w, x, c, add); return;
-                case 8: ConvolutionMicro.Filters<T, Count8, Count2>(taps, offsets, w, x, c, add); return;
-                case 9: ConvolutionMicro.Filters<T, Count9, Count2>(taps, offsets, w, x, c, add); return;
-                default: ConvolutionMicro.Filters<T, Count10, Count2>(taps, offsets, w, x, c, add); return;
+                case 1: ConvolutionMicro.Filters<T, Count1, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 2: ConvolutionMicro.Filters<T, Count2, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 3: ConvolutionMicro.Filters<T, Count3, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 4: ConvolutionMicro.Filters<T, Count4, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 5: ConvolutionMicro.Filters<T, Count5, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 6: ConvolutionMicro.Filters<T, Count6, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 7: ConvolutionMicro.Filters<T, Count7, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 8: ConvolutionMicro.Filters<T, Count8, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 9: ConvolutionMicro.Filters<T, Count9, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 10: ConvolutionMicro.Filters<T, Count10, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 11: ConvolutionMicro.Filters<T, Count11, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 12: ConvolutionMicro.Filters<T, Count12, Count2>(taps, offsets, w, x, jump, c, add); return;
+                case 13: ConvolutionMicro.Filters<T, Count13, Count2>(taps, offsets, w, x, jump, c, add); return;
+                default: ConvolutionMicro.Filters<T, Count14, Count2>(taps, offsets, w, x, jump, c, add); return;
             }
         }
 
         switch (rows)
         {
-            case 1: ConvolutionMicro.Filters<T, Count1, Count1>(taps, offsets, w, x, c, add); return;
-            case 2: ConvolutionMicro.Filters<T, Count2, Count1>(taps, offsets, w, x, c, add); return;
-            case 3: ConvolutionMicro.Filters<T, Count3, Count1>(taps, offsets, w, x, c, add); return;
-            case 4: ConvolutionMicro.Filters<T, Count4, Count1>(taps, offsets, w, x, c, add); return;
-            case 5: ConvolutionMicro.Filters<T, Count5, Count1>(taps, offsets, w, x, c, add); return;
-            case 6: ConvolutionMicro.Filters<T, Count6, Count1>(taps, offsets, w, x, c, add); return;
-            case 7: ConvolutionMicro.Filters<T, Count7, Count1>(taps, offsets, w, x, c, add); return;
-            case 8: ConvolutionMicro.Filters<T, Count8, Count1>(taps, offsets, w, x, c, add); return;
-            case 9: ConvolutionMicro.Filters<T, Count9, Count1>(taps, offsets, w, x, c, add); return;
-            default: ConvolutionMicro.Filters<T, Count10, Count1>(taps, offsets, w, x, c, add); return;
+            case 1: ConvolutionMicro.Filters<T, Count1, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 2: ConvolutionMicro.Filters<T, Count2, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 3: ConvolutionMicro.Filters<T, Count3, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 4: ConvolutionMicro.Filters<T, Count4, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 5: ConvolutionMicro.Filters<T, Count5, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 6: ConvolutionMicro.Filters<T, Count6, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 7: ConvolutionMicro.Filters<T, Count7, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 8: ConvolutionMicro.Filters<T, Count8, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 9: ConvolutionMicro.Filters<T, Count9, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 10: ConvolutionMicro.Filters<T, Count10, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 11: ConvolutionMicro.Filters<T, Count11, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 12: ConvolutionMicro.Filters<T, Count12, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 13: ConvolutionMicro.Filters<T, Count13, Count1>(taps, offsets, w, x, jump, c, add); return;
+            default: ConvolutionMicro.Filters<T, Count14, Count1>(taps, offsets, w, x, jump, c, add); return;
         }
     }
 
@@ -292,6 +332,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
         nint resultRow = ResultWidth;
+        // With nothing between them the rows are one long row.
+        if (pitch == columns && resultRow == columns) (rows, columns) = (1, rows * columns);
         if (columns >= Width)
         {
             CopyLongRows(sums, pitch, result, resultRow, rows, columns, bias);

@@ -11,9 +11,9 @@ namespace Evenkeel.Kernels;
 /// determines the result. The hardware determines only the speed.
 /// </summary>
 /// <remarks>
-/// Kernels use only + - * /, sqrt, fused multiply-add, comparisons, conversions and bit operations. Each of them is
-/// correctly rounded, so its bits are the same with AVX-512, AVX2, SSE or none. Only <c>Load</c> and <c>Store</c> touch
-/// memory, so a 16-bit storage type can be added in one place.
+/// Kernels use only + - * /, sqrt, fused multiply-add, comparisons, conversions, scaling by powers of two and bit
+/// operations. Each of them is correctly rounded, so its bits are the same with AVX-512, AVX2, SSE or none. Only
+/// <c>Load</c> and <c>Store</c> touch memory, so a 16-bit storage type can be added in one place.
 /// </remarks>
 internal static unsafe class Simd
 {

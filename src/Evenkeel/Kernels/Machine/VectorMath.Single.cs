@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using static Evenkeel.Kernels.Simd;
 
 namespace Evenkeel.Kernels;
@@ -19,13 +20,39 @@ internal static partial class VectorMath
 
     /// <summary>n and r with x = n·ln 2 + r, |r| ≤ ln 2 / 2. n is returned as its integer bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> ReduceExp(Vector512<float> x, out Vector512<int> n)
+    private static Vector512<float> ReduceExp(Vector512<float> x, out Vector512<int> n) => ReduceExp(x, out n, out _);
+
+    /// <summary>The same with n as a float, too.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> ReduceExp(Vector512<float> x, out Vector512<int> n, out Vector512<float> k)
     {
         Vector512<float> rounded = Fma(x, C(Log2ESingle), C(RoundSingle));
         n = rounded.AsInt32() - C(RoundSingleBits);
-        Vector512<float> k = rounded - C(RoundSingle);
+        k = rounded - C(RoundSingle);
         return Fma(k, C(-Ln2LowSingle), Fma(k, C(-Ln2Single), x));
     }
+
+    /// <summary>
+    /// p·2^n, rounded once, for |n| ≤ 252 and p that stays normal with half of n. k is n as a float. One instruction of
+    /// AVX-512 is the scaling of IEEE 754; without it 2^n is two factors, and the first product is exact.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> ScaleSingle(Vector512<float> p, Vector512<int> n, Vector512<float> k)
+    {
+        if (Avx512F.IsSupported) return Avx512F.Scale(p, k);
+        Vector512<int> half = n >> 1;
+        Vector512<float> scale0 = ((half + C(127)) << 23).AsSingle();
+        Vector512<float> scale1 = ((n - half + C(127)) << 23).AsSingle();
+        return p * scale0 * scale1;
+    }
+
+    /// <summary>The larger of a bound that is not 0, and x; x if it is NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AtLeast(float bound, Vector512<float> x) => Vector512.MaxNative(C(bound), x);
+
+    /// <summary>The smaller of a bound that is not 0, and x; x if it is NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AtMost(float bound, Vector512<float> x) => Vector512.MinNative(C(bound), x);
 
     /// <summary>
     /// e^r - 1 on |r| ≤ ln 2 / 2: r + r²·q(r). q has degree 4, fitted to (e^r - 1 - r)/r²; error 4e-9.
@@ -40,20 +67,16 @@ internal static partial class VectorMath
         return Fma(r * r, q, r);
     }
 
+    // The clamps keep both powers of two normal. Their bounds lie beyond e^x = inf (88.73) and e^x = 0 (-103.98).
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> ExpSingle(Vector512<float> x)
-    {
-        // The clamp keeps both powers of two normal. Its bounds lie beyond e^x = inf (88.73) and e^x = 0 (-103.98).
-        x = Select(Vector512.LessThan(x, C(-105f)), C(-105f), x);
-        x = Select(Vector512.GreaterThan(x, C(89f)), C(89f), x);
-        Vector512<float> r = ReduceExp(x, out Vector512<int> n);
-        Vector512<float> p = Expm1Polynomial(r) + C(1f);
+    private static Vector512<float> ExpSingle(Vector512<float> x) => ExpUpTo89(AtMost(89f, x));
 
-        // 2^n is applied as two factors. The first product is exact, so a subnormal result is rounded once.
-        Vector512<int> half = n >> 1;
-        Vector512<float> scale0 = ((half + C(127)) << 23).AsSingle();
-        Vector512<float> scale1 = ((n - half + C(127)) << 23).AsSingle();
-        return p * scale0 * scale1;
+    /// <summary>e^x for x up to 89, or NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> ExpUpTo89(Vector512<float> x)
+    {
+        Vector512<float> r = ReduceExp(AtLeast(-105f, x), out Vector512<int> n, out Vector512<float> k);
+        return ScaleSingle(Expm1Polynomial(r) + C(1f), n, k);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -61,8 +84,7 @@ internal static partial class VectorMath
     {
         // 2^n·(e^r - 1) + (2^n - 1) is computed for n - 1 and doubled, because 2^128 is infinite. If n is 0 it is
         // e^r - 1 itself, which halving could make subnormal. The bounds lie beyond e^x - 1 = inf and -1 (-17.33).
-        Vector512<float> a = Select(Vector512.LessThan(x, C(-20f)), C(-20f), x);
-        a = Select(Vector512.GreaterThan(a, C(89f)), C(89f), a);
+        Vector512<float> a = AtMost(89f, AtLeast(-20f, x));
         Vector512<float> r = ReduceExp(a, out Vector512<int> n);
         Vector512<float> p = Expm1Polynomial(r);
         Vector512<float> power = ((n + C(126)) << 23).AsSingle();
@@ -103,7 +125,7 @@ internal static partial class VectorMath
         // tanh|x| = u/(u + 2), u = e^(2|x|) - 1 = 2^n·(e^r - 1) + (2^n - 1). Nothing cancels, and n = 0 for small x.
         Vector512<float> sign = x & C(-0f);
         Vector512<float> a = x ^ sign;
-        a = Select(Vector512.GreaterThan(a, C(10f)), C(10f), a); // tanh is 1 from 9.02 on
+        a = AtMost(10f, a); // tanh is 1 from 9.02 on
         Vector512<float> r = ReduceExp(a + a, out Vector512<int> n);
         Vector512<float> power = ((n + C(127)) << 23).AsSingle();
         Vector512<float> u = Fma(power, Expm1Polynomial(r), power - C(1f));
@@ -114,7 +136,7 @@ internal static partial class VectorMath
     private static Vector512<float> SigmoidSingle(Vector512<float> x)
     {
         // With e = e^-|x| ≤ 1 nothing overflows: 1/(1 + e) for x above zero, e/(1 + e) below.
-        Vector512<float> e = ExpSingle(x | C(-0f));
+        Vector512<float> e = ExpUpTo89(x | C(-0f));
         return DivideBySum(Select(Vector512.LessThan(x, Vector512<float>.Zero), e, C(1f)), C(1f), e);
     }
 
@@ -134,7 +156,7 @@ internal static partial class VectorMath
         Vector512<float> near = Fma(x, p, x);
 
         // Else 1 - e^l(|x|). l has degree 7, fitted to ln(1 - erf) on [7/8, 4]; error 6e-9. erf is 1 from 3.92 on.
-        Vector512<float> b = Select(Vector512.GreaterThan(a, C(4f)), C(4f), a);
+        Vector512<float> b = AtMost(4f, a);
         Vector512<float> l = Fma(C(-2.04516709e-05f), b, C(0.000427086256f));
         l = Fma(l, b, C(-0.00413565943f));
         l = Fma(l, b, C(0.0250271764f));
@@ -142,9 +164,9 @@ internal static partial class VectorMath
         l = Fma(l, b, C(-0.633473456f));
         l = Fma(l, b, C(-1.12945318f));
         l = Fma(l, b, C(0.000162027689f));
-        // l is in [-19, 0.001], so e^l needs no clamp, and one factor is its power of two.
-        Vector512<float> r = ReduceExp(l, out Vector512<int> n);
-        Vector512<float> power = (Expm1Polynomial(r) + C(1f)) * ((n + C(127)) << 23).AsSingle();
+        // l is in [-19, 0.001], so e^l needs no clamp.
+        Vector512<float> r = ReduceExp(l, out Vector512<int> n, out Vector512<float> k);
+        Vector512<float> power = ScaleSingle(Expm1Polynomial(r) + C(1f), n, k);
         Vector512<float> far = (C(1f) - power) | sign;
         return Select(Vector512.LessThan(a, C(0.875f)), near, far);
     }

@@ -100,6 +100,42 @@ internal readonly struct Count10 : ICount
     }
 }
 
+internal readonly struct Count11 : ICount
+{
+    public static int Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 11;
+    }
+}
+
+internal readonly struct Count12 : ICount
+{
+    public static int Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 12;
+    }
+}
+
+internal readonly struct Count13 : ICount
+{
+    public static int Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 13;
+    }
+}
+
+internal readonly struct Count14 : ICount
+{
+    public static int Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 14;
+    }
+}
+
 /// <summary>
 /// The inner loops of <see cref="Gemm"/>: one tile of C with its sums in registers. The rows and packs of a tile are
 /// type arguments. So one source gives every size, and the compiler removes the sums that a size does not use.

@@ -137,7 +137,7 @@ internal static unsafe class Resample
                 T* y = Y + ((nint)at * count);
                 Stretch(X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input), row, here, copy, lines, ends);
                 if (Columns.Axis.Blends) Mix(ends, y, stop, Rows.Left + row, Rows.Right + row, here);
-                else Repeat(ends, y, here);
+                else Repeat(ends, y, stop, here);
                 at += here;
             }
         }
@@ -218,10 +218,20 @@ internal static unsafe class Resample
             }
         }
 
-        private readonly void Repeat(T** ends, T* y, int rows)
+        /// <summary>
+        /// A line for each row. It may be read beyond its end, and a last pack may run over as in <see cref="Mix"/>.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Repeat(T** ends, T* y, T* stop, int rows)
         {
-            int count = Columns.Axis.Output;
-            for (int i = 0; i < rows; i++, y += count) new Span<T>(ends[2 * i], count).CopyTo(new Span<T>(y, count));
+            int width = Vector512<T>.Count, count = Columns.Axis.Output;
+            for (; rows > 0; rows--, ends += 2, y += count)
+            {
+                T* line = ends[0];
+                int whole = stop - y < count + width ? count - width + 1 : count, c = 0;
+                for (; c < whole; c += width) Simd.Store(y + c, Simd.Load(line + c));
+                for (; c < count; c++) y[c] = line[c];
+            }
         }
 
         /// <summary>
