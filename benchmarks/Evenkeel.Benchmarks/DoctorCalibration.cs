@@ -16,7 +16,7 @@ namespace Evenkeel.Benchmarks;
 /// </summary>
 internal sealed class DoctorCalibration(int seeds, int steps)
 {
-    private const int Batch = 64, Samples = 2048;
+    private const int Batch = 32, Samples = 1024;
 
     /// <summary>
     /// The rules with a ratio, and a bound for each with which it says what it measures, whatever that is.
@@ -59,7 +59,7 @@ internal sealed class DoctorCalibration(int seeds, int steps)
             return 2;
         }
 
-        var calibration = new DoctorCalibration(seeds: 5, steps: 150);
+        var calibration = new DoctorCalibration(seeds: 5, steps: 60);
         calibration.TrainAll();
         foreach (string path in arguments.Skip(1)) calibration.ReadAll(path);
         File.WriteAllText(arguments[0], calibration.Page());
