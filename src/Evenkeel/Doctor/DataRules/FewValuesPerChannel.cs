@@ -36,7 +36,7 @@ internal sealed class FewValuesPerChannel : DataRule
         string others = few.Count == 1
             ? ""
             : $" {Statistic.Of(few.Count, "norm")} in all have fewer than {findings.Bound}: "
-                + $"{string.Join(", ", few.Take(6).Select(static norm => norm.Name))}{(few.Count > 6 ? ", ..." : "")}.";
+                + $"{Ratios.Listed([.. few.Select(static norm => norm.Name)])}.";
         findings.Add(isOne ? FindingLevel.Error : FindingLevel.Warning, layer, [], values,
             $"A batch of {Statistic.Of(batchSize, "sample")} has {Statistic.Of((long)values, "value")} per channel at "
             + $"{layer} ({kind}): {consequence}.{others}",

@@ -95,7 +95,7 @@ internal sealed class StatisticsDrift : DataRule
         /// <summary>How far the running statistics are off; bounds widen by two standard errors.</summary>
         public static Drift Of(MeasuredNorm norm, double bound)
         {
-            double error = 2 * Statistic.Median(norm.MeanError), shift = norm.TypicalShift;
+            double error = 2 * Ratios.Median(norm.MeanError), shift = norm.TypicalShift;
             int[] outside = norm.ChannelsOutside(Factor), far = norm.ChannelsOutside(LargeFactor);
             int channels = norm.MeanShift.Count;
             bool isFar = shift > LargeShift + error || far.Length > ShareOfChannels * channels;
