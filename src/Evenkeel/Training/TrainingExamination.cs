@@ -1,7 +1,6 @@
 using Evenkeel.Data;
 using Evenkeel.Examination;
 using Evenkeel.Losses;
-using Evenkeel.Nn;
 using Evenkeel.Random;
 
 namespace Evenkeel.Training;

@@ -49,8 +49,15 @@ internal sealed class RunawayAffine : TrainingRule
     {
         if (parameter is null || parameter.Count == 0) return 0;
         double squares = 0;
-        Tensor value = parameter.Value;
-        for (int i = 0; i < value.Count; i++) squares += value.ValueAt(i) * value.ValueAt(i);
-        return Math.Sqrt(squares / value.Count);
+        if (parameter.DType == DType.Float64)
+        {
+            foreach (double value in parameter.Value.AsSpan<double>()) squares += value * value;
+        }
+        else
+        {
+            foreach (float value in parameter.Value.AsSpan<float>()) squares += (double)value * value;
+        }
+
+        return Math.Sqrt(squares / parameter.Count);
     }
 }
