@@ -6,7 +6,7 @@ using Evenkeel.Surgery;
 using Xunit;
 using TheDoctor = Evenkeel.Examination.Doctor;
 
-namespace Evenkeel.Tests.Doctor;
+namespace Evenkeel.Tests.WithData;
 
 /// <summary>Healthy networks are left in peace, and each injury is found by its rule and by no other.</summary>
 public sealed class DataRulesTests

@@ -6,7 +6,7 @@ using Evenkeel.Random;
 using Evenkeel.Surgery;
 using Evenkeel.Training;
 
-namespace Evenkeel.Tests.Doctor;
+namespace Evenkeel.Tests.WithData;
 
 /// <summary>Healthy networks of three architectures, trained once in a second or so, and their data.</summary>
 internal static class Patients

@@ -5,7 +5,7 @@ using Evenkeel.Random;
 using Xunit;
 using TheDoctor = Evenkeel.Examination.Doctor;
 
-namespace Evenkeel.Tests.Doctor;
+namespace Evenkeel.Tests.WithData;
 
 public sealed class RepairTests
 {
