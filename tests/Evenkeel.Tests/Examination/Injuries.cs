@@ -36,12 +36,14 @@ internal static class Injuries
             {
                 Patients.Set(norm.Weight!.Value, 2, 1e-4);
                 Patients.Set(norm.Bias!.Value, 2, 0);
-            }),
+            }
+            ),
             ["affine at start"] = ("EK112", FindingLevel.Note, static (_, norm, _) =>
             {
                 norm.Weight!.Value.Fill(1);
                 norm.Bias!.Value.Fill(0);
-            }),
+            }
+            ),
             ["large offset"] = ("EK115", FindingLevel.Note, static (_, norm, _) => Offset(norm, 80)),
             ["huge offset"] = ("EK115", FindingLevel.Warning, static (_, norm, _) => Offset(norm, 800)),
             ["fold spread"] = ("EK117", FindingLevel.Note,
@@ -56,7 +58,8 @@ internal static class Injuries
                     foreach (ref float value in norm.Weight!.Value.AsSpan<float>()) value *= 0.05f;
                     foreach (ref float value in norm.Bias!.Value.AsSpan<float>()) value *= 0.05f;
                 }
-            }),
+            }
+            ),
         };
 
     private static void CountBatches(Module model, long batches)
