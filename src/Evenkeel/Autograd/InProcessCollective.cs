@@ -250,7 +250,7 @@ public sealed class InProcessCollective : IDisposable
     /// member may bring its values for the next meeting while a late member still reads those of the last one. No
     /// member can be two meetings ahead.
     /// </summary>
-    private sealed class Rendezvous(int size, int firstPart, PartMeeting? meeting)
+    private sealed class Rendezvous(int size, int firstPart, PartMeeting? processes)
     {
         /// <summary>
         /// Turns of <see cref="Thread.SpinWait"/> before a member sleeps. A member does not spin if there are more
@@ -266,7 +266,7 @@ public sealed class InProcessCollective : IDisposable
         private readonly object _gate = new();
         private readonly double[][] _even = Buffers(size);
         private readonly double[][] _odd = Buffers(size);
-        private readonly PartMeeting? _across = meeting;
+        private readonly PartMeeting? _across = processes;
         private double[] _evenAcross = [];
         private double[] _oddAcross = [];
         private double[] _own = [];
