@@ -5,6 +5,7 @@ using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.DoctorProof;
@@ -45,7 +46,7 @@ internal sealed class WrongPreprocessingNamed : Experiment
 
     public override IReadOnlyList<string> Variants => [.. PicturePipeline.Right.Select(static right => right.Name)];
 
-    public override (int Lesson, int Quick)? Epochs => (5, 2);
+    public override (int Lesson, int Quick)? Epochs => (8, 4);
 
     public override LabSet? Images => LabSet.Cifar10;
 
@@ -169,6 +170,8 @@ internal sealed class WrongPreprocessingNamed : Experiment
         };
         for (int epoch = 0; epoch < context.Epochs; epoch++)
             training.Epoch(batches, _ => context.Report(0, $"training on {name}"));
+        // So few batches leave start values in the moving averages.
+        net.Recalibrate(new TensorDataset(inputs, labels), cancellationToken: context.Cancellation);
         return net;
     }
 
