@@ -1,8 +1,9 @@
 using System.Buffers;
+using Evenkeel.Examination;
 
 namespace Evenkeel.Workbench;
 
-/// <summary>The message of an exception as a user reads it.</summary>
+/// <summary>The message of an exception, and other words, as a user reads them.</summary>
 internal static class UserText
 {
     private static readonly SearchValues<char> s_name =
@@ -23,6 +24,14 @@ internal static class UserText
             ? message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
             : message;
     }
+
+    /// <summary>The word for a level of a finding.</summary>
+    public static string Of(FindingLevel level) => level switch
+    {
+        FindingLevel.Error => "error",
+        FindingLevel.Warning => "warning",
+        _ => "note",
+    };
 
     /// <summary>
     /// Errors of the library begin with the class that throws them, which a user of commands does not know. Readers

@@ -266,9 +266,11 @@ public sealed partial class HouseRulesTests
     private static partial Regex OwnMemory();
 
     /// <summary>
-    /// A word that may name a type: no member (after a dot), no method (before a parenthesis, unless after new).
+    /// A word that may name a type: no member (after a dot), no method (before a parenthesis, unless after new),
+    /// no property (before its accessors).
     /// </summary>
-    [GeneratedRegex(@"new\s+(?<name>[A-Z]\w+<?)|(?<![.\w])(?<name>(?>[A-Z]\w+<?))(?!\s*\()(?![\w, ]*>\s*\()")]
+    [GeneratedRegex(
+        @"new\s+(?<name>[A-Z]\w+<?)|(?<![.\w])(?<name>(?>[A-Z]\w+<?))(?!\s*\(|\s*\{ get;)(?![\w, ]*>\s*\()")]
     private static partial Regex Identifier();
 
     [GeneratedRegex(

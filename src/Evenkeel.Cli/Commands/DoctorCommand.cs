@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Examination;
-using Evenkeel.Serialization;
 using Evenkeel.Workbench;
 using Evenkeel.Workbench.Diagnoses;
 using Evenkeel.Workbench.Runs;
@@ -20,7 +19,8 @@ internal static class DoctorCommand
     {
         var file = new Argument<string?>("FILE")
         {
-            Description = "the folder of a run, or a file of weights (safetensors, PyTorch, npy, npz, TorchSharp, ONNX)",
+            Description = "the folder of a run, or a file of weights (safetensors, PyTorch, npy, npz, TorchSharp, "
+                + "ONNX)",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string?> data = Networks.Data("run the network on these samples too, for the rules that need them");
@@ -52,7 +52,10 @@ internal static class DoctorCommand
         };
         Option<string?> fix = FileOption("--fix", "write a network on which everything is repaired that needs no "
             + "person, with a proof; .onnx or .safetensors");
-        var fold = new Option<bool>("--fold") { Description = "with --fix: also fold norms into the layers next to them" };
+        var fold = new Option<bool>("--fold")
+        {
+            Description = "with --fix: also fold norms into the layers next to them",
+        };
         Option<bool> overwrite = new("--overwrite") { Description = "replace the file of --fix if it is there" };
         var explain = new Option<string?>("--explain")
         {
@@ -119,7 +122,17 @@ internal static class DoctorCommand
     private static int Examine(DoctorRequest asked, bool json, string? sarif, string? page, FindingLevel least,
         CancellationToken cancellation)
     {
-        DoctorVisit visit = DoctorVisit.Make(asked, cancellation);
+        var progress = new DoctorDisplay();
+        DoctorVisit visit;
+        try
+        {
+            visit = DoctorVisit.Make(asked, progress, cancellation);
+        }
+        finally
+        {
+            progress.EndLine();
+        }
+
         Diagnosis diagnosis = visit.Diagnosis;
         if (sarif is not null)
             RunFolder.WriteText(sarif, DiagnosisSarif.Of(diagnosis, asked.Path, asked.Options).ToJsonString(
@@ -158,8 +171,12 @@ internal static class DoctorCommand
         foreach (string id in disabled.SelectMany(static words => words.Split(',')))
             off.Add(RuleOf("--disable", id).Id);
         var quiet = new HashSet<(string, string)>();
-        foreach ((string id, string layer) in allowed.Select(static word => Pair("--allow", word, "EK110=layer1.0.bn2")))
+        foreach (string word in allowed)
+        {
+            (string id, string layer) = Pair("--allow", word, "EK110=layer1.0.bn2");
             quiet.Add((RuleOf("--allow", id).Id, layer));
+        }
+
         var numbers = new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase);
         foreach ((string id, string text) in bounds.SelectMany(static words => words.Split(','))
             .Select(static word => Pair("--bound", word, "EK108=0.02")))

@@ -33,9 +33,9 @@ internal sealed class DoctorPrinter(TextWriter output, Ink ink)
             Lines("", $"{rule.Key.Rule} also in {string.Join(", ", layers.Take(MostNamed))}{more}");
         }
 
-        string[] unchecked_ = [.. UncheckedText.Lines(diagnosis.NotChecked)];
-        if (unchecked_.Length > 0 || diagnosis.Network.Assumptions.Count > 0) output.WriteLine();
-        foreach (string line in unchecked_) Dimmed($"not checked: {line}");
+        string[] notChecked = [.. UncheckedText.Lines(diagnosis.NotChecked)];
+        if (notChecked.Length > 0 || diagnosis.Network.Assumptions.Count > 0) output.WriteLine();
+        foreach (string line in notChecked) Dimmed($"not checked: {line}");
         foreach (string line in diagnosis.Network.Assumptions) Dimmed($"assumed: {line}");
     }
 

@@ -36,6 +36,11 @@ internal static class TrainCommand
         {
             Description = "print what was found in the data, the settings and the network, and stop",
         };
+        var doctor = new Option<bool>("--doctor")
+        {
+            Description = "say during the training what is wrong with it; false looks at nothing (default: true)",
+            DefaultValueFactory = _ => true,
+        };
         Option<long?> threads = Options.Threads();
         Option<long?> workers = Options.Number("--workers", 0, 64,
             "threads that prepare batches (default: 1; pictures that do not fit in memory: all)");
@@ -45,7 +50,7 @@ internal static class TrainCommand
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
             + "is found in the data, and printed before anything runs.");
         settings.AddTo(command);
-        Option[] others = [resume, folder, name, dryRun, saveEvery, workers, threads];
+        Option[] others = [resume, folder, name, dryRun, doctor, saveEvery, workers, threads];
         foreach (Option option in others) command.Add(option);
         command.Validators.Add(result =>
         {
@@ -58,7 +63,8 @@ internal static class TrainCommand
             Options.UseThreads(parse.GetValue(threads));
             Options.WarnOfSlowHardware();
             TimeSpan every = TimeSpan.FromSeconds(parse.GetValue(saveEvery) ?? 15);
-            var training = new TrainingSession((int?)parse.GetValue(workers), every, cancellation);
+            var training = new TrainingSession(
+                (int?)parse.GetValue(workers), every, parse.GetValue(doctor), cancellation);
             bool isDry = parse.GetValue(dryRun);
             if (parse.GetValue(resume) is { } run)
             {
@@ -128,7 +134,8 @@ internal static class TrainCommand
     }
 
     /// <summary>One call of the command.</summary>
-    private sealed class TrainingSession(int? workers, TimeSpan saveEvery, CancellationToken cancellation)
+    private sealed class TrainingSession(
+        int? workers, TimeSpan saveEvery, bool hasDoctor, CancellationToken cancellation)
     {
         public int Begin(IReadOnlyList<(TrainSetting Setting, string Value)> given, Func<RunFolder>? create)
         {
@@ -229,7 +236,8 @@ internal static class TrainCommand
             try
             {
                 JsonObject evaluation = training.Train(
-                    workers ?? plan.Data.Workers, saveEvery, Console.Error.WriteLine, display, cancellation);
+                    workers ?? plan.Data.Workers, saveEvery, Console.Error.WriteLine, display,
+                    hasDoctor ? display.Show : null, cancellation);
                 display.Dispose();
                 printer.PrintResult(run, evaluation, training.StopReason);
                 return ExitCode.Done;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Evenkeel.Training;
+using Evenkeel.Workbench;
 
 namespace Evenkeel.Cli.Terminal;
 
@@ -43,6 +44,15 @@ internal sealed class TrainDisplay(int stepsPerEpoch) : IProgress<TrainProgress>
         int width = Math.Max(20, Console.WindowWidth - 1);
         Console.Error.Write($"\r\e[K{(text.Length > width ? text[..width] : text)}");
         _hasLine = true;
+    }
+
+    /// <summary>What the doctor has found, and what to do about it.</summary>
+    public void Show(TrainingFinding said)
+    {
+        string layer = said.Finding.Layer.Length == 0 ? "" : $", {said.Finding.Layer}";
+        WriteLine($"{UserText.Of(said.Finding.Level)} {said.Finding.Rule} at step {said.Iteration}{layer}: "
+            + said.Finding.Message);
+        WriteLine($"  {said.Finding.Remedy}");
     }
 
     public void Dispose() => Clear();

@@ -58,7 +58,8 @@ internal sealed class GraphFlow
         if (next is null && AllTakersAreReLU(value)) activation = FollowingActivation.ReLU;
         bool endsResidual = next is { Op: "Add" or "Sum" };
         Node? after = next;
-        if (next is not null && activation is not FollowingActivation.None) after = Only(next.Outputs.FirstOrDefault(""));
+        if (next is not null && activation is not FollowingActivation.None)
+            after = Only(next.Outputs.FirstOrDefault(""));
         return new NormSurroundings(before, endsResidual ? null : after, activation, endsResidual, constants);
     }
 
@@ -75,7 +76,7 @@ internal sealed class GraphFlow
             : $"what comes before it is not a linear layer but {maker.Op}";
     }
 
-    /// <summary>The values that a channel or group of one sample has at a norm; null if the shape is not fixed.</summary>
+    /// <summary>The values of a channel or group of one sample at a norm; null if the shape is not fixed.</summary>
     public static long? ValuesPerSample(IReadOnlyList<long?>? shape, ExaminedNorm norm)
     {
         if (shape is null || shape.Count < 2 || norm.Channels == 0) return null;

@@ -144,8 +144,10 @@ internal sealed class GraphReader
             Activation = around.Activation,
             EndsResidual = around.EndsResidual,
             AreNeighboursCertain = true,
-            FoldObstacle = norm.Family == NormFamily.Batch ? _flow.FoldObstacle(node, around, _linears.ContainsKey) : null,
-            ValuesPerSample = GraphFlow.ValuesPerSample(_shapes.GetValueOrDefault(node.Inputs.FirstOrDefault("")), norm),
+            FoldObstacle =
+                norm.Family == NormFamily.Batch ? _flow.FoldObstacle(node, around, _linears.ContainsKey) : null,
+            ValuesPerSample =
+                GraphFlow.ValuesPerSample(_shapes.GetValueOrDefault(node.Inputs.FirstOrDefault("")), norm),
         };
     }
 

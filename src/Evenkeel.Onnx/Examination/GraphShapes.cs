@@ -46,7 +46,8 @@ internal static class GraphShapes
         if (s_keep.Contains(node.Op)) return x;
         if (node.Op is "Add" or "Mul" or "Sub" or "Div" && node.Has(1))
         {
-            if (constants.Floats(node.Inputs[1]) is { } constant) return constant.Dimensions.Length <= x.Count ? x : null;
+            if (constants.Floats(node.Inputs[1]) is { } constant)
+                return constant.Dimensions.Length <= x.Count ? x : null;
             return shapes.TryGetValue(node.Inputs[1], out IReadOnlyList<long?>? y) && y.SequenceEqual(x) ? x : null;
         }
 

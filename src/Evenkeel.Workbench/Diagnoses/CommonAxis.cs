@@ -6,7 +6,8 @@ namespace Evenkeel.Workbench.Diagnoses;
 /// </summary>
 internal sealed class CommonAxis
 {
-    /// <summary>So far below the largest value a logarithmic axis ends; what is smaller stands at its left end.</summary>
+    /// <summary>So far below the largest value a logarithmic axis ends; what is smaller stands at its left end.
+    /// </summary>
     private const double MostDecades = 12;
 
     private readonly bool _isLogarithmic;

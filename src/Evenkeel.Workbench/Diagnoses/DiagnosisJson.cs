@@ -96,5 +96,6 @@ internal static class DiagnosisJson
         ["max"] = Number(values.Aggregate(Math.Max)),
     };
 
-    private static JsonArray Array<T>(IEnumerable<T> values, Func<T, JsonNode?> node) => new([.. values.Select(node)]);
+    /// <summary>An array of values.</summary>
+    public static JsonArray Array<T>(IEnumerable<T> values, Func<T, JsonNode?> node) => new([.. values.Select(node)]);
 }

@@ -29,7 +29,8 @@ internal sealed class DiagnosisPage
     {
         _diagnosis = diagnosis;
         _drawing = new NormDrawing(_html, diagnosis);
-        foreach ((int place, ExaminedLayer layer) in diagnosis.Network.Layers.Index()) _places.TryAdd(layer.Name, place);
+        foreach ((int place, ExaminedLayer layer) in diagnosis.Network.Layers.Index())
+            _places.TryAdd(layer.Name, place);
         _findings = diagnosis.Findings.ToLookup(
             finding => _places.ContainsKey(finding.Layer) ? finding.Layer : "", StringComparer.Ordinal);
     }
@@ -43,9 +44,10 @@ internal sealed class DiagnosisPage
         return page._html.ToString();
     }
 
-    private string Title => Path.GetFileName(Path.TrimEndingDirectorySeparator(_diagnosis.Subject)) is { Length: > 0 } name
-        ? name
-        : _diagnosis.Subject;
+    private string Title =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(_diagnosis.Subject)) is { Length: > 0 } name
+            ? name
+            : _diagnosis.Subject;
 
     private void Write()
     {
@@ -190,7 +192,8 @@ internal sealed class DiagnosisPage
             WriteFindings(_findings[""].Where(static finding => finding.Layer.Length > 0));
             using (_html.Open("ol", ("class", "network")))
             {
-                foreach ((int place, ExaminedLayer layer) in _diagnosis.Network.Layers.Index()) WriteLayer(layer, place);
+                foreach ((int place, ExaminedLayer layer) in _diagnosis.Network.Layers.Index())
+                    WriteLayer(layer, place);
             }
         }
     }
@@ -210,12 +213,14 @@ internal sealed class DiagnosisPage
             }
 
             if (layer is ExaminedNorm norm) _drawing.Write(norm, Marks(findings, norm.Before));
-            else if (layer is ExaminedLinear linear && findings.Length > 0) _drawing.Write(linear, Marks(findings, null));
+            else if (layer is ExaminedLinear linear && findings.Length > 0)
+                _drawing.Write(linear, Marks(findings, null));
             WriteFindings(findings);
         }
     }
 
-    /// <summary>The channels that are named: by the layer's own findings, and by those of the layer before it.</summary>
+    /// <summary>The channels that are named: by the layer's own findings, and by those of the layer before it.
+    /// </summary>
     private Dictionary<int, FindingLevel> Marks(Finding[] own, ExaminedLinear? before)
     {
         var marks = new Dictionary<int, FindingLevel>();

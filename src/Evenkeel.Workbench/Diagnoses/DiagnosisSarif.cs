@@ -31,22 +31,22 @@ internal static class DiagnosisSarif
                 {
                     ["name"] = "evenkeel doctor",
                     ["version"] = Version,
-                    ["rules"] = Array(ids, id => RuleOf(id, rules.FirstOrDefault(rule => rule.Id == id)?.Title ?? id)),
+                    ["rules"] = DiagnosisJson.Array(ids, id => RuleOf(id, TitleOf(id))),
                 },
             },
             ["invocations"] = new JsonArray(new JsonObject
             {
                 ["executionSuccessful"] = true,
-                ["toolExecutionNotifications"] = Array(diagnosis.NotChecked, rule => new JsonObject
+                ["toolExecutionNotifications"] = DiagnosisJson.Array(diagnosis.NotChecked, rule => new JsonObject
                 {
                     ["level"] = "note",
                     ["message"] = TextOf($"{rule.Rule} was not checked: {rule.Reason}"),
                     ["associatedRule"] = Reference(rule.Rule),
                 }),
             }),
-            ["artifacts"] = new JsonArray(new JsonObject { ["location"] = ArtifactOf(file) }),
+            ["artifacts"] = new JsonArray(new JsonObject { ["location"] = new JsonObject { ["uri"] = UriOf(file) } }),
             ["columnKind"] = "utf16CodeUnits",
-            ["results"] = Array(diagnosis.Findings, ResultOf),
+            ["results"] = DiagnosisJson.Array(diagnosis.Findings, ResultOf),
         };
         return new JsonObject
         {
@@ -54,6 +54,8 @@ internal static class DiagnosisSarif
             ["version"] = "2.1.0",
             ["runs"] = new JsonArray(run),
         };
+
+        string TitleOf(string id) => rules.FirstOrDefault(rule => rule.Id == id)?.Title ?? id;
 
         JsonObject Reference(string id) => new() { ["id"] = id, ["index"] = places[id] };
 
@@ -67,7 +69,7 @@ internal static class DiagnosisSarif
             ["locations"] = new JsonArray(LocationOf(file, finding.Layer)),
             ["properties"] = new JsonObject
             {
-                ["channels"] = Array(finding.Channels, static channel => channel),
+                ["channels"] = DiagnosisJson.Array(finding.Channels, static channel => channel),
                 ["measured"] = DiagnosisJson.Number(finding.Measured),
                 ["bound"] = DiagnosisJson.Number(finding.Bound),
                 ["remedy"] = finding.Remedy,
@@ -83,7 +85,8 @@ internal static class DiagnosisSarif
     {
         var rule = new JsonObject { ["id"] = id, ["shortDescription"] = TextOf(title) };
         if (RulePages.Of(id) is not { } page) return rule;
-        rule["fullDescription"] = TextOf(RulePages.SectionOf(page, "What is measured"));
+        if (RulePages.SectionOf(page, "What is measured") is { Length: > 0 } measured)
+            rule["fullDescription"] = TextOf(measured);
         rule["help"] = new JsonObject { ["text"] = page, ["markdown"] = page };
         return rule;
     }
@@ -107,17 +110,12 @@ internal static class DiagnosisSarif
         return location;
     }
 
+    private static JsonObject ArtifactOf(string file) => new() { ["uri"] = UriOf(file), ["index"] = 0 };
+
     /// <summary>A path as a URI: relative if it is, with every letter that a URI cannot hold escaped.</summary>
-    private static JsonObject ArtifactOf(string file)
-    {
-        string[] parts = file.Replace('\\', '/').Split('/');
-        string uri = Path.IsPathRooted(file)
-            ? new Uri(Path.GetFullPath(file)).AbsoluteUri
-            : string.Join('/', parts.Select(Uri.EscapeDataString));
-        return new JsonObject { ["uri"] = uri, ["index"] = 0 };
-    }
+    private static string UriOf(string file) => Path.IsPathRooted(file)
+        ? new Uri(Path.GetFullPath(file)).AbsoluteUri
+        : string.Join('/', file.Replace('\\', '/').Split('/').Select(Uri.EscapeDataString));
 
     private static JsonObject TextOf(string text) => new() { ["text"] = text };
-
-    private static JsonArray Array<T>(IEnumerable<T> values, Func<T, JsonNode?> node) => new([.. values.Select(node)]);
 }

@@ -32,22 +32,24 @@ internal sealed class DoctorVisit
 
     /// <summary>Examines, and repairs.</summary>
     /// <param name="asked">What is asked for.</param>
+    /// <param name="progress">Told of each batch that was run.</param>
     /// <param name="cancellation">Stops.</param>
     /// <exception cref="WorkbenchException">Something cannot be read or written, or the data do not fit.</exception>
-    public static DoctorVisit Make(DoctorRequest asked, CancellationToken cancellation)
+    public static DoctorVisit Make(
+        DoctorRequest asked, IProgress<DoctorProgress>? progress, CancellationToken cancellation)
     {
         CheckPath(asked.Path);
         bool isNetwork = Directory.Exists(asked.Path) || TrainedRun.IsModelFile(asked.Path);
         if (asked.Data is null && asked.FixTo is null && !isNetwork)
-            return new DoctorVisit(OfFile(asked) with { Subject = asked.Path });
+            return new DoctorVisit(Named(OfFile(asked), asked.Path));
         var notes = new List<string>();
         var network = OpenedNetwork.Open(asked.Path, asked.Pictures);
         if (network.Note is { } note) notes.Add(note);
         DoctorData? data = DataOf(asked, network, notes, cancellation);
         try
         {
-            Diagnosis diagnosis = Examine(asked, network, data, cancellation) with { Subject = asked.Path };
-            DoctorRepair? repair = asked.FixTo is null ? null : Fix(asked, network, data, cancellation);
+            Diagnosis diagnosis = Named(Examine(asked, network, data, progress, cancellation), asked.Path);
+            DoctorRepair? repair = asked.FixTo is null ? null : Fix(asked, network, data, progress, cancellation);
             cancellation.ThrowIfCancellationRequested();
             var visit = new DoctorVisit(diagnosis)
             {
@@ -68,6 +70,20 @@ internal sealed class DoctorVisit
         {
             throw new WorkbenchException(UserText.Of(refused), refused);
         }
+    }
+
+    /// <summary>With the file's name, also in the commands that remedies say.</summary>
+    private static Diagnosis Named(Diagnosis diagnosis, string path)
+    {
+        string name = path.Any(char.IsWhiteSpace) ? $"\"{path}\"" : path;
+        return diagnosis with
+        {
+            Subject = path,
+            Findings = [.. diagnosis.Findings.Select(finding => finding with
+            {
+                Remedy = finding.Remedy.Replace(" FILE", $" {name}", StringComparison.Ordinal),
+            })],
+        };
     }
 
     private static void CheckPath(string path)
@@ -108,17 +124,18 @@ internal sealed class DoctorVisit
     }
 
     private static Diagnosis Examine(
-        DoctorRequest asked, OpenedNetwork network, DoctorData? data, CancellationToken cancellation)
+        DoctorRequest asked, OpenedNetwork network, DoctorData? data, IProgress<DoctorProgress>? progress,
+        CancellationToken cancellation)
     {
         // The graph of a file says more than the network it becomes.
         Diagnosis? file = OnnxFile.Is(asked.Path) ? OfFile(asked) : null;
         if (data is null) return file ?? Doctor.Examine(network.Model, asked.Options);
         if (file is null)
-            return Doctor.Examine(network.Model, data, asked.Options, cancellationToken: cancellation);
+            return Doctor.Examine(network.Model, data, asked.Options, progress, cancellation);
         var withoutFile = new HashSet<string>(asked.Options.Disabled, StringComparer.OrdinalIgnoreCase);
         withoutFile.UnionWith(Doctor.Rules.OfType<FileRule>().Select(static rule => rule.Id));
         Diagnosis run = Doctor.Examine(network.Model, data, asked.Options with { Disabled = withoutFile },
-            cancellationToken: cancellation);
+            progress, cancellation);
         HashSet<string> dataRules = [.. Doctor.Rules.OfType<DataRule>().Select(static rule => rule.Id)];
         return file with
         {
@@ -144,7 +161,8 @@ internal sealed class DoctorVisit
     }
 
     private static DoctorRepair Fix(
-        DoctorRequest asked, OpenedNetwork network, DoctorData? data, CancellationToken cancellation)
+        DoctorRequest asked, OpenedNetwork network, DoctorData? data, IProgress<DoctorProgress>? progress,
+        CancellationToken cancellation)
     {
         // What is measured needs real data; what follows from the weights is proved on inputs from a seed.
         var repairs = new RepairOptions { Fold = asked.Fold, Recalibrate = data is not null, Prune = data is not null };
@@ -157,6 +175,6 @@ internal sealed class DoctorVisit
             };
         }
 
-        return Doctor.Fix(network.Model, data, repairs, cancellationToken: cancellation);
+        return Doctor.Fix(network.Model, data, repairs, progress, cancellation);
     }
 }

@@ -12,7 +12,7 @@ namespace Evenkeel.Workbench.Diagnoses;
 internal sealed class NormDrawing
 {
     private const int Bins = 48;
-    private const double Width = 192, Height = 34, Foot = 9;
+    private const double Width = 192, Height = 34, Foot = 9, BarWidth = Width / Bins - 0.5;
 
     /// <summary>
     /// beta/|gamma| below which a channel behind ReLU is active for less than one value in a thousand, if its inputs
@@ -85,7 +85,8 @@ internal sealed class NormDrawing
         string range = finite.Length == 0 ? "not finite"
             : finite.Min() == finite.Max() ? Number(finite[0])
             : $"{Number(finite.Min())} … {Number(finite.Max())}";
-        if (finite.Length > 0 && finite.Length < values.Length) range += $", {values.Length - finite.Length} not finite";
+        if (finite.Length > 0 && finite.Length < values.Length)
+            range += $", {values.Length - finite.Length} not finite";
         using (_html.Open("figure", ("class", "spread")))
         {
             using (_html.Open("figcaption"))
@@ -100,6 +101,7 @@ internal sealed class NormDrawing
                 foreach ((double place, double value) in scale.Ticks)
                     Line(value == 0 ? "zero" : "grid", place);
                 if (line is { } at && scale.Place(at) is { } eps and > 0 and < 1) Line("eps", eps);
+                _html.Element("path", "", ("class", "base"), ("d", $"M0 {Text(Height)}H{Text(Width)}"));
                 _html.Element("path", "", ("class", "bars"), ("d", Bars(values, scale)));
                 // The worst last, so that it lies on top.
                 foreach ((int channel, FindingLevel level) in marks.OrderBy(static mark => mark.Value))
@@ -130,7 +132,7 @@ internal sealed class NormDrawing
             // The root of the count: a channel alone among hundreds can be seen.
             double height = Math.Max(2, Height * Math.Sqrt((double)counts[bin] / most));
             path.Append(CultureInfo.InvariantCulture,
-                $"M{Text(Width * bin / Bins)} {Text(Height)}v-{Text(height)}h{Text(Width / Bins - 0.5)}v{Text(height)}z");
+                $"M{Text(Width * bin / Bins)} {Text(Height)}v-{Text(height)}h{Text(BarWidth)}v{Text(height)}z");
         }
 
         return path.ToString();
@@ -148,7 +150,7 @@ internal sealed class NormDrawing
             }
 
             using (_html.Open("svg", ("viewBox", $"0 0 {Text(Width)} {Text(Foot)}"), ("preserveAspectRatio", "none"),
-                ("role", "img"), ("aria-label", $"dead behind ReLU: {count}")))
+                ("role", "img"), ("aria-label", $"dead: {count}")))
             {
                 Box("rest", Width);
                 if (dead > 0) Box("part", Math.Max(2, Width * dead / channels));
@@ -159,8 +161,8 @@ internal sealed class NormDrawing
             ("height", Text(Foot)), ("rx", "2"));
     }
 
-    private void Line(string name, double place) => _html.Element("line", "", ("class", name), ("x1", Text(Width * place)),
-        ("x2", Text(Width * place)), ("y1", "0"), ("y2", Text(Height)));
+    private void Line(string name, double place) => _html.Element(
+        "path", "", ("class", name), ("d", $"M{Text(Width * place)} 0V{Text(Height)}"));
 
     /// <summary>Three digits; a power of ten without zeros before it.</summary>
     private static string Number(double value)

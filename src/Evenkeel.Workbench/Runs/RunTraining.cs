@@ -36,6 +36,7 @@ internal sealed class RunTraining
     /// <param name="saveEvery">Time between two checkpoints: what a killed process loses at most.</param>
     /// <param name="says">Receives where a resumed run goes on.</param>
     /// <param name="progress">Receives reports.</param>
+    /// <param name="finds">Receives what the doctor finds; null trains without one. The bits are the same.</param>
     /// <param name="cancellation">Interrupts; the run can be resumed.</param>
     /// <returns>The evaluation of the best model, as <c>evaluation.json</c> has it.</returns>
     /// <exception cref="OperationCanceledException">It was interrupted; the run says so.</exception>
@@ -43,13 +44,14 @@ internal sealed class RunTraining
     /// <exception cref="WorkbenchException">Something cannot be written, or another process trains the run.</exception>
     public JsonObject Train(
         int workers, TimeSpan saveEvery, Action<string>? says, IProgress<TrainProgress>? progress,
-        CancellationToken cancellation)
+        Action<TrainingFinding>? finds, CancellationToken cancellation)
     {
         using FileStream held = _folder.Hold();
         var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = saveEvery };
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
         Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers);
+        if (finds is not null) trainer.Options.Doctor = new TrainingDoctor();
         // Nothing in run.json changes before the checkpoint fits what the settings make.
         Resume(trainer, says);
         try
@@ -57,7 +59,8 @@ internal sealed class RunTraining
             Describe();
             SetStatus(RunStatus.Running);
             SampleSet training = _plan.Data.Training, validation = _plan.Data.Validation;
-            StopReason = trainer.Fit(training.Samples, validation.Samples, progress, cancellation).StopReason;
+            var reports = new FindingReports(trainer, progress, finds);
+            StopReason = trainer.Fit(training.Samples, validation.Samples, reports, cancellation).StopReason;
             if (live.Problem is { } problem) says?.Invoke($"note: the live log has an end: {problem}");
             JsonObject evaluation = Finish(trainer, cancellation);
             SetStatus(StopReason is null ? RunStatus.Completed : RunStatus.Stopped);
@@ -185,8 +188,27 @@ internal sealed class RunTraining
         };
         if (history.StopReason is { } reason) figures["stopReason"] = reason;
         _folder.Document["figures"] = figures;
+        _folder.Document["findings"] =
+            new JsonArray([.. history.Findings.Select(static said => (JsonNode)ToJson(said))]);
         return figures;
     }
+
+    private static JsonObject ToJson(TrainingFinding said) => new()
+    {
+        ["step"] = said.Iteration,
+        ["epoch"] = said.Epoch,
+        ["rule"] = said.Finding.Rule,
+        ["level"] = UserText.Of(said.Finding.Level),
+        ["layer"] = said.Finding.Layer,
+        ["channels"] = new JsonArray([.. said.Finding.Channels.Select(static one => (JsonNode)JsonValue.Create(one))]),
+        ["measured"] = Number(said.Finding.Measured),
+        ["bound"] = Number(said.Finding.Bound),
+        ["message"] = said.Finding.Message,
+        ["remedy"] = said.Finding.Remedy,
+    };
+
+    /// <summary>JSON has no NaN and no infinity.</summary>
+    private static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 
     private void SetStatus(RunStatus status)
     {
@@ -211,4 +233,19 @@ internal sealed class RunTraining
     /// <summary>The samples with which the live page shows layers: a batch norm needs two in a batch.</summary>
     private IDataset Probe() =>
         _plan.Data.Validation.Count > 1 ? _plan.Data.Validation.Samples : _plan.Data.Training.Samples;
+
+    /// <summary>Passes reports on, and before each of them what was found since the one before.</summary>
+    private sealed class FindingReports(
+        Trainer trainer, IProgress<TrainProgress>? progress, Action<TrainingFinding>? finds) : IProgress<TrainProgress>
+    {
+        // A resumed run has said these before.
+        private int _said = trainer.History.Findings.Count;
+
+        public void Report(TrainProgress value)
+        {
+            IReadOnlyList<TrainingFinding> findings = trainer.History.Findings;
+            for (; _said < findings.Count; _said++) finds?.Invoke(findings[_said]);
+            progress?.Report(value);
+        }
+    }
 }

@@ -36,8 +36,8 @@ internal sealed class TrainedRun
         new Dictionary<string, string>(StringComparer.Ordinal) { [ModelKey] = model, [PreparationKey] = preparation };
 
     /// <summary>
-    /// Whether a file is the <c>model.safetensors</c> of a run, with its layers: its header says so, and nothing else is
-    /// read.
+    /// Whether a file is the <c>model.safetensors</c> of a run, with its layers: its header says so, and nothing else
+    /// is read.
     /// </summary>
     /// <param name="path">The file.</param>
     public static bool IsModelFile(string path)

@@ -14,7 +14,7 @@ namespace Evenkeel.Workbench.Watching;
 /// <para>Every line has <c>t</c> (milliseconds since 1970), <c>step</c> (iterations done) and <c>epoch</c> (epochs
 /// done). A line with <c>event</c> is a beginning of Fit (<c>begin</c>: <c>epochs</c>, <c>stepsPerEpoch</c>,
 /// <c>batchSize</c>), the end of an epoch (<c>epoch</c>: <c>loss</c>, <c>lr</c>, <c>training</c>, <c>validation</c>,
-/// <c>best</c>), a reading of the layers (<c>layers</c>) or an end of Fit (<c>end</c>: <c>how</c>, <c>best</c>). Others
+/// <c>best</c>), what the doctor has found (<c>finding</c>), a reading of the layers (<c>layers</c>) or an end of Fit (<c>end</c>: <c>how</c>, <c>best</c>). Others
 /// have <c>loss</c> (the mean since the line before), <c>lr</c> and <c>imagesPerSecond</c> (without evaluations). NaN
 /// and infinities are strings.</para>
 /// <para>A line is written at once, in one piece. A process that is killed leaves at most one torn line, the last.
@@ -124,6 +124,22 @@ public sealed class LiveLog : Callback, IDisposable
         });
         // An evaluation does not count as training: the speed is measured from here on.
         (_lineAt, _lineStep) = (_clock.Elapsed, trainer.Iteration);
+    }
+
+    /// <inheritdoc/>
+    public override void OnFinding(Trainer trainer, TrainingFinding finding)
+    {
+        ArgumentNullException.ThrowIfNull(trainer);
+        ArgumentNullException.ThrowIfNull(finding);
+        Write(trainer, json =>
+        {
+            json.WriteString("event", "finding");
+            json.WriteString("rule", finding.Finding.Rule);
+            json.WriteString("level", UserText.Of(finding.Finding.Level));
+            json.WriteString("layer", finding.Finding.Layer);
+            json.WriteString("message", finding.Finding.Message);
+            json.WriteString("remedy", finding.Finding.Remedy);
+        });
     }
 
     /// <inheritdoc/>

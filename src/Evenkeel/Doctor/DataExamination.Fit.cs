@@ -14,24 +14,24 @@ public sealed partial class DataExamination
     internal IReadOnlyList<(string Name, string Type, double PerSample, BatchNorm Norm)> BatchNorms => _batchNorms;
 
     /// <summary>Refuses data that do not fit the network: two samples go through it.</summary>
-    private void CheckFit()
+    private void CheckFit(Module model, DoctorData data)
     {
-        if (Model is TwoInputModule)
+        if (model is TwoInputModule)
         {
             throw new ArgumentException(
-                $"Doctor.Examine: expected a network of one input, got {Model.TypeName}, which takes two. Examine it "
-                + "without data, or a module that makes one input of both.", nameof(Model));
+                $"Doctor.Examine: expected a network of one input, got {model.TypeName}, which takes two. Examine it "
+                + "without data, or a module that makes one input of both.", nameof(model));
         }
 
-        if (Data.BatchSize < 2 || Data.Limit < 1)
+        if (data.BatchSize < 2 || data.Limit < 1)
         {
             throw new ArgumentException(
                 $"Doctor.Examine: expected {nameof(DoctorData)} with batches of 2 samples or more and a limit of 1 or "
-                + $"more, got {Data.BatchSize} and {Data.Limit}.", nameof(Data));
+                + $"more, got {data.BatchSize} and {data.Limit}.", nameof(data));
         }
 
-        CheckFit(Data.Samples, "samples");
-        if (Data.Other is { } other) CheckFit(other, "a second set");
+        CheckFit(data.Samples, "samples");
+        if (data.Other is { } other) CheckFit(other, "a second set");
     }
 
     private void CheckFit(IDataset set, string what)
@@ -46,7 +46,7 @@ public sealed partial class DataExamination
             Tensor y = Passes.Outputs(PassKind.Use, Passes.Read(set, two));
             if (y.Shape.Rank == 0 || y.Shape[0] != two.Length)
             {
-                throw new ArgumentException(
+                throw new InvalidOperationException(
                     $"expected one row of outputs per sample, got shape {y.Shape} for {two.Length} samples.");
             }
 
@@ -67,15 +67,19 @@ public sealed partial class DataExamination
     private void CheckTargets(IDataset set, int[] two, Tensor y)
     {
         bool isClasses = set.TargetType == DType.Int64;
+        if (isClasses && set.TargetShape.Rank == 0) CheckLabels(set, y);
         Passes.Score(new SampleScorer(isClasses, two.Length), set, two, y, 0);
-        if (!isClasses || set.TargetShape.Rank != 0) return;
+    }
+
+    private void CheckLabels(IDataset set, Tensor y)
+    {
         int classes = y.Shape.Rank == 1 || y.Shape[1] == 1 ? 2 : y.Shape[1];
         int[] samples = Passes.Draw(set);
         long[] labels = set.LabelsOf(samples);
         for (int i = 0; i < labels.Length; i++)
         {
             if (labels[i] == IgnoredLabel || (labels[i] >= 0 && labels[i] < classes)) continue;
-            throw new ArgumentException(
+            throw new InvalidOperationException(
                 $"expected labels from 0 to {classes - 1} for outputs of shape {y.Shape}, got {labels[i]} for sample "
                 + $"{samples[i]}. Pass {nameof(DoctorData.IsLabelled)} = false if they are no right answers.");
         }

@@ -13,6 +13,9 @@ public sealed partial class DataExamination
     /// <summary>Fewer samples say nothing about accuracy or about dead units.</summary>
     internal const int FewSamples = 32;
 
+    /// <summary>Values of the inputs of a batch at most, so that the activations of pictures fit into memory.</summary>
+    private const int ValuesOfBatch = 1 << 22;
+
     /// <summary>The label that does not count, as in the losses.</summary>
     internal const int IgnoredLabel = -100;
 
@@ -33,7 +36,7 @@ public sealed partial class DataExamination
         (Model, Network, Data, _options, _cancellation) = (model, network, data, options, cancellation);
         Passes = new DataPasses(model, data, progress, cancellation);
         foreach ((string name, Module module) in model.NamedModules()) _names.TryAdd(module, name);
-        CheckFit();
+        CheckFit(model, data);
         _samples = Passes.Draw(data.Samples);
         _use = new(() => Measure("outputs in use", data.Samples, _samples, withActivations: true));
         _otherUse = new(() => Measure("outputs for the other set", data.Other!, Passes.Draw(data.Other!),
@@ -91,8 +94,12 @@ public sealed partial class DataExamination
     /// <summary>Whether answers depend on the other samples of a batch.</summary>
     internal MateDependence Mates => _mates.Value;
 
+    /// <summary>Samples computed at a time: fewer than asked for if they are large.</summary>
+    internal int BatchSize => Math.Min(
+        Data.BatchSize, Math.Max(16, ValuesOfBatch / Math.Max(1, Data.Samples.SampleShape.Count)));
+
     /// <summary>Samples of a batch by whose statistics the network is compared.</summary>
-    internal int ComparedBatch => Math.Min(Data.BatchSize, Samples);
+    internal int ComparedBatch => Math.Min(BatchSize, Samples);
 
     /// <summary>Whether there are enough labelled samples to compare scores.</summary>
     internal bool CanCompareScores => Data.IsLabelled && Samples >= FewSamples;
@@ -115,10 +122,19 @@ public sealed partial class DataExamination
     /// <summary>Whether the score by running statistics is too low, and the rule that says so is on.</summary>
     internal bool HasGap => IsOn("EK202") && TrainEvalGap.LevelOf(this, BoundOf("EK202")) is not null;
 
-    /// <summary>The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.</summary>
-    internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, bool withGap = true) =>
+    /// <summary>Whether running statistics are so far off that activations are not judged by them.</summary>
+    private bool IsFarOff => IsOn("EK201") && Norms.Any(norm =>
+        StatisticsDrift.Drift.Of(norm, BoundOf("EK201")).Level == FindingLevel.Error);
+
+    /// <summary>
+    /// The level of a symptom, and the rule that names the cause: a symptom of a known cause is a note.
+    /// </summary>
+    /// <param name="level">The level of the symptom alone.</param>
+    /// <param name="known">Which symptoms of the statistics come before this one.</param>
+    internal (FindingLevel Level, string Because) LevelOf(FindingLevel level, KnownSymptoms known) =>
         Cause is { } cause ? (FindingLevel.Note, $" ({cause} says why)")
-        : withGap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
+        : known >= KnownSymptoms.Gap && HasGap ? (FindingLevel.Note, " (EK202 says what it costs)")
+        : known >= KnownSymptoms.Drift && IsFarOff ? (FindingLevel.Note, " (EK201 says why)")
         : (level, "");
 
     /// <summary>The norms with running statistics that follow the data in training.</summary>
@@ -152,7 +168,7 @@ public sealed partial class DataExamination
         try
         {
             copy.Recalibrate(new Subset(set, used),
-                new RecalibrationOptions { BatchSize = Data.BatchSize, Order = order },
+                new RecalibrationOptions { BatchSize = BatchSize, Order = order },
                 progress: null, _cancellation);
         }
         catch (Exception failed) when (failed is InvalidOperationException or ArgumentException)
@@ -161,15 +177,32 @@ public sealed partial class DataExamination
         }
 
         return (copy, Data.IsLabelled
-            ? Passes.Scores("recalibrated", PassKind.Use, set, samples, Data.BatchSize, network: copy)
+            ? Passes.Scores("recalibrated", PassKind.Use, set, samples, BatchSize, network: copy)
             : null);
+    }
+
+    /// <summary>
+    /// The share of samples to which another network gives another class, or for numbers how far its outputs differ as
+    /// a share of their range; and a sentence.
+    /// </summary>
+    internal (double Change, string Text) OtherAnswers(Module other)
+    {
+        Tensor x = InputsToProve(512), y = Passes.Outputs(PassKind.Use, x), z = Passes.Outputs(PassKind.Use, x, other);
+        if (y.Shape.Rank != 2 || y.Shape[1] < 2)
+        {
+            double change = MateDependence.ChangeOf(y, z, y.Count);
+            return (change, $" Recalibrated, the outputs change by {Statistic.Share(change)} of their range.");
+        }
+
+        long[] before = y.ArgMax(1).ToArray<long>(), after = z.ArgMax(1).ToArray<long>();
+        double share = before.Zip(after).Count(static pair => pair.First != pair.Second) / (double)before.Length;
+        return (share, $" Recalibrated, {Statistic.Share(share)} of the samples get another class.");
     }
 
     /// <summary>Some samples on which outputs are compared: fewer if samples are large.</summary>
     internal Tensor InputsToProve(int most)
     {
-        const int valuesOfAll = 1 << 22;
-        int count = Math.Clamp(valuesOfAll / Math.Max(1, Data.Samples.SampleShape.Count), Math.Min(8, most), most);
+        int count = Math.Clamp(ValuesOfBatch / Math.Max(1, Data.Samples.SampleShape.Count), Math.Min(8, most), most);
         return Passes.Read(Data.Samples, _samples.AsSpan(0, Math.Min(count, Samples)));
     }
 
@@ -179,7 +212,7 @@ public sealed partial class DataExamination
     {
         NormWatch[] watches = [.. TrackingNorms().Select(entry => new NormWatch(entry.Name, entry.Module, entry.Norm))];
         var order = new List<NormWatch>();
-        Passes.Run(step, kind, Data.Samples, samples, Data.BatchSize, Hooks(watches, order, firstOnly),
+        Passes.Run(step, kind, Data.Samples, samples, BatchSize, Hooks(watches, order, firstOnly),
             prepare: prepare);
         return [.. order.Select(static watch => watch.Result())];
     }
@@ -203,7 +236,7 @@ public sealed partial class DataExamination
         SampleScorer? scorer = Data.IsLabelled
             ? new SampleScorer(set.TargetType == DType.Int64, samples.Length)
             : null;
-        Passes.Run(step, PassKind.Use, set, samples, Data.BatchSize, hooks, (y, start) =>
+        Passes.Run(step, PassKind.Use, set, samples, BatchSize, hooks, (y, start) =>
         {
             activations?.EndOfBatch(y);
             if (scorer is not null) Passes.Score(scorer, set, samples, y, start);
@@ -222,6 +255,19 @@ public sealed partial class DataExamination
     private double BoundOf(string rule) => _options.Bounds.TryGetValue(rule, out double bound)
         ? bound
         : DataRules.All.First(known => known.Id == rule).Bound;
+
+    /// <summary>What is said before a symptom.</summary>
+    internal enum KnownSymptoms
+    {
+        /// <summary>Causes alone.</summary>
+        None,
+
+        /// <summary>And the score by running statistics.</summary>
+        Gap,
+
+        /// <summary>And statistics that are far off.</summary>
+        Drift,
+    }
 
     private sealed record Use(
         IReadOnlyList<MeasuredNorm> Norms, IReadOnlyList<MeasuredActivation> Activations, SampleScores? Scores);

@@ -99,15 +99,16 @@ internal sealed class DataPasses(
     }
 
     /// <summary>The outputs of one batch, on no tape.</summary>
-    public Tensor Outputs(PassKind kind, Tensor inputs)
+    public Tensor Outputs(PassKind kind, Tensor inputs, Module? network = null)
     {
+        network ??= model;
         Tape tape = TapeOf(kind);
         tape.Reset();
         tape.RandomStep = 1;
-        using var quiet = new PassWithoutTrace(model, tape);
+        using var quiet = new PassWithoutTrace(network, tape);
         try
         {
-            return model.Forward(tape.Input(inputs)).Detach().Clone();
+            return network.Forward(tape.Input(inputs)).Detach().Clone();
         }
         finally
         {

@@ -1,4 +1,3 @@
-using Evenkeel.Data;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Examination;

@@ -98,7 +98,14 @@ public static partial class Doctor
         public void Prune() => Try("prune", () =>
         {
             PruneResult result = Model.Prune(_examination.InputsToProve(1024), options: null, cancellation);
-            if (result.Removed == 0) return (null, "every channel carries something");
+            if (result.Removed == 0)
+            {
+                string[] kept = [.. from layer in result.Layers
+                                    where layer.Reason is not null
+                                    select $"{layer.Name}: {layer.Reason}"];
+                return (null, kept.Length == 0 ? "every channel carries something" : string.Join("; ", kept.Take(3)));
+            }
+
             double saved = 1 - ((double)result.OperationsAfter / result.OperationsBefore);
             return (result.Model, $"{Statistic.Of(result.Removed, "constant channel")} removed, which saves "
                 + $"{Statistic.Share(saved)} of the multiplications; {result.Proof}");
@@ -142,7 +149,7 @@ public static partial class Doctor
         {
             if (!_examination.CanCompareScores) return null;
             SampleScores before = _examination.Scores!, after = _examination.Passes.Scores("repaired", PassKind.Use,
-                data.Samples, _examination.Order, data.BatchSize, network: changed);
+                data.Samples, _examination.Order, _examination.BatchSize, network: changed);
             (double gain, double error) = after.Over(before);
             return gain < -2 * error ? $"the {before.Name} would go from {before.Text} to {after.Text}" : null;
         }

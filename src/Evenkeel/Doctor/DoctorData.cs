@@ -28,11 +28,14 @@ public sealed record DoctorData(IDataset Samples)
     /// </summary>
     public bool IsEpsCertain { get; init; } = true;
 
-    /// <summary>Samples computed at a time, which limits the memory. Default: 256.</summary>
+    /// <summary>
+    /// Samples computed at a time, which limits the memory; fewer if they are large, so that a batch has some four
+    /// million values at most. Default: 256.
+    /// </summary>
     public int BatchSize { get; init; } = 256;
 
-    /// <summary>The most samples that are taken of a set. Default: 4,096.</summary>
-    public int Limit { get; init; } = 4096;
+    /// <summary>The most samples that are taken of a set. Default: 1,024.</summary>
+    public int Limit { get; init; } = 1024;
 }
 
 /// <summary>The progress of an examination. It is a value, so a report allocates no memory.</summary>

@@ -1,4 +1,5 @@
 using Evenkeel.Nn;
+using Evenkeel.Random;
 
 namespace Evenkeel.Examination;
 
@@ -29,10 +30,10 @@ internal sealed record DropoutShift(string Norm, double Ratio, double Error, IRe
         for (int i = 0; i < without.Count && i < with.Count; i++)
         {
             int channels = without[i].Variance.Count;
-            double ratio = Statistic.Median(Enumerable.Range(0, channels).Select(
+            double ratio = Ratios.Median(Enumerable.Range(0, channels).Select(
                 c => with[i].Variance[c] > 0 ? without[i].Variance[c] / with[i].Variance[c] : 1));
             // The two passes see the same samples: their errors go together, so this is an upper bound.
-            double error = Statistic.Median(with[i].VarianceError) / Math.Sqrt(channels);
+            double error = Ratios.Median(with[i].VarianceError) / Math.Sqrt(channels);
             found.Add(new DropoutShift(without[i].Name, ratio, error, layers));
         }
 
@@ -40,7 +41,7 @@ internal sealed record DropoutShift(string Norm, double Ratio, double Error, IRe
     }
 
     /// <summary>Whether the ratio is beyond a factor, and two standard errors.</summary>
-    public bool IsBeyond(double factor) => Math.Abs(Statistic.Log(Ratio)) > Statistic.Log(factor) + (2 * Error);
+    public bool IsBeyond(double factor) => Math.Abs(ScalarMath.Log(Ratio)) > ScalarMath.Log(factor) + (2 * Error);
 
     /// <summary>Whether training changes an answer by anything but the statistics of the batch.</summary>
     private static bool IsRandomInTraining(DataExamination examination, int[] samples)

@@ -21,7 +21,9 @@ internal sealed record MateDependence(double Change, IReadOnlyList<string> Norms
         const int most = 16;
         int[] order = examination.Order;
         string[] norms =
-            [.. from entry in examination.Model.NamedModules() where entry.Module is INormalization { MixesSamples: true } select entry.Name];
+            [.. from entry in examination.Model.NamedModules()
+                where entry.Module is INormalization { MixesSamples: true }
+                select entry.Name];
         int third = Math.Min(most, order.Length / 3);
         if (third == 0) return new MateDependence(double.NaN, norms, IsRandom: false);
         (DataPasses passes, IDataset set) = (examination.Passes, examination.Data.Samples);

@@ -1,3 +1,5 @@
+using Evenkeel.Random;
+
 namespace Evenkeel.Examination;
 
 /// <summary>What a norm with running statistics gets from the data, in use. Lists have one value per channel.</summary>
@@ -28,7 +30,7 @@ public sealed record MeasuredNorm(string Name, string Type, double ValuesPerSamp
     public required IReadOnlyList<double> VarianceError { get; init; }
 
     /// <summary>The median |<see cref="MeanShift"/>| of the channels.</summary>
-    public double TypicalShift => Statistic.Median(MeanShift.Select(Math.Abs));
+    public double TypicalShift => Ratios.Median(MeanShift.Select(Math.Abs));
 
     /// <summary>
     /// The drift as one number: the mean over the channels of √(z² + ln²ρ), at most 3 each, with z the distance of the
@@ -42,7 +44,7 @@ public sealed record MeasuredNorm(string Name, string Type, double ValuesPerSamp
             for (int c = 0; c < MeanShift.Count; c++)
             {
                 double z = MeanShift[c] / Math.Sqrt((1 + VarianceRatio[c]) / 2);
-                double width = 0.5 * Statistic.Log(VarianceRatio[c]);
+                double width = 0.5 * ScalarMath.Log(VarianceRatio[c]);
                 sum += Math.Min(3, Math.Sqrt((z * z) + (width * width)));
             }
 
@@ -68,10 +70,10 @@ public sealed record MeasuredNorm(string Name, string Type, double ValuesPerSamp
 
     /// <summary>
     /// The channels whose variance ratio is outside 1/<paramref name="factor"/> to <paramref name="factor"/> by more
-    /// than two standard errors.
+    /// than three standard errors: there are many channels.
     /// </summary>
     internal int[] ChannelsOutside(double factor) => [.. Enumerable.Range(0, VarianceRatio.Count).Where(
-        c => Math.Abs(Statistic.Log(VarianceRatio[c])) > Statistic.Log(factor) + (2 * VarianceError[c]))];
+        c => Math.Abs(ScalarMath.Log(VarianceRatio[c])) > ScalarMath.Log(factor) + (3 * VarianceError[c]))];
 
     /// <summary>The channels whose mean is off by more than a number of deviations and two standard errors.</summary>
     internal int[] ChannelsBeyond(double shift) => [.. Enumerable.Range(0, MeanShift.Count).Where(

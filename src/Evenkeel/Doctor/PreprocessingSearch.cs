@@ -1,5 +1,3 @@
-using Evenkeel.Data;
-
 namespace Evenkeel.Examination;
 
 /// <summary>
@@ -13,6 +11,12 @@ internal sealed record PreprocessingSearch(string Layer, double Before, int Trie
 {
     /// <summary>From this drift of the first norm on it is looked for other preparations.</summary>
     public const double Suspicious = 0.25;
+
+    /// <summary>
+    /// A preparation has to lower the drift of the first norm and of all norms by this factor at least, and gain this
+    /// much of the score if it is not by the rule's own factor.
+    /// </summary>
+    private const double LeastFactor = 1.5, LargeGain = 0.05;
 
     /// <summary>The preparation that takes the drift away; null if none does.</summary>
     public Preparation? Best { get; private init; }
@@ -53,24 +57,21 @@ internal sealed record PreprocessingSearch(string Layer, double Before, int Trie
         // The simplest of those that are as good as the best.
         double least = drifts.Min();
         int best = Array.FindIndex(drifts, drift => drift <= (1.1 * least) + first.DriftError);
-        if (!(drifts[best] * factor < first.Drift && drifts[best] < healthy)) return nothing;
         Preparation found = candidates[best];
+        double ratio = first.Drift / drifts[best];
+        if (!(ratio > LeastFactor && drifts[best] < healthy)) return nothing;
 
-        // What is right for the first norm is right for the others.
-        double before = Drift(examination.Norms),
-            after = Drift(examination.MeasureNorms("other preparation", PassKind.Use, samples, found.Apply));
-        if (!(after < before)) return nothing;
-        (SampleScores, SampleScores)? scores = null;
-        if (examination.Scores is { } old)
-        {
-            SampleScores now = passes.Scores("other preparation", PassKind.Use, examination.Data.Samples,
-                examination.Order, examination.Data.BatchSize, prepare: found.Apply);
-            (double gain, double error) = now.Over(old);
-            if (gain < -2 * error) return nothing;
-            scores = (old, now);
-        }
-
-        return nothing with { Best = found, After = drifts[best], Scores = scores };
+        // What is right for the first norm is right for the others: start values, which some scale may fit, stay off.
+        double all = Drift(examination.Norms)
+            / Drift(examination.MeasureNorms("other preparation", PassKind.Use, samples, found.Apply));
+        if (!(all > LeastFactor)) return nothing;
+        if (examination.Scores is not { } old)
+            return ratio > factor ? nothing with { Best = found, After = drifts[best] } : nothing;
+        SampleScores now = passes.Scores("other preparation", PassKind.Use, examination.Data.Samples,
+            examination.Order, examination.BatchSize, prepare: found.Apply);
+        (double gain, double error) = now.Over(old);
+        bool isFound = ratio > factor ? gain >= -2 * error : gain - (2 * error) > LargeGain;
+        return isFound ? nothing with { Best = found, After = drifts[best], Scores = (old, now) } : nothing;
     }
 
     private static double Drift(IReadOnlyList<MeasuredNorm> norms) => norms.Average(static norm => norm.Drift);

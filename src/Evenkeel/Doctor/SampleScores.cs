@@ -26,8 +26,8 @@ internal sealed record SampleScores(string Name, double[] Values)
             squares += d * d;
         }
 
-        double mean = sum / n;
-        return (mean, n < 2 ? double.PositiveInfinity : Math.Sqrt(Math.Max(0, (squares / n) - (mean * mean)) / (n - 1)));
+        double mean = sum / n, variance = Math.Max(0, (squares / n) - (mean * mean));
+        return (mean, n < 2 ? double.PositiveInfinity : Math.Sqrt(variance / (n - 1)));
     }
 
     /// <summary>The score for people.</summary>

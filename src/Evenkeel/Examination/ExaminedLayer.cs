@@ -24,7 +24,7 @@ public enum FollowingActivation
     /// <summary>ReLU, max(x, 0).</summary>
     ReLU,
 
-    /// <summary>Another activation that is 0 or nearly so for negative values, for example ReLU6 or Hardswish.</summary>
+    /// <summary>Another one that is 0 or nearly so for negative values, for example ReLU6 or Hardswish.</summary>
     LikeReLU,
 
     /// <summary>Another activation.</summary>

@@ -53,6 +53,20 @@ public sealed class ExaminedNetwork
         return ModuleTree.Read(model);
     }
 
+    /// <summary>
+    /// A module and all below it, with the neighbours that one pass in Eval shows: which layer is before a norm, what
+    /// is behind it, and how many values it normalizes.
+    /// </summary>
+    /// <param name="model">The module; it is run once, and not changed.</param>
+    /// <param name="input">An input of the network, for example one sample.</param>
+    /// <exception cref="ArgumentException">The network does not take an input of this shape.</exception>
+    public static ExaminedNetwork Of(Module model, Tensor input)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(input);
+        return ModuleTrace.Read(model, input);
+    }
+
     /// <summary>Tensors under names, as a file has them: layers are recognized by names and shapes.</summary>
     /// <param name="archive">The tensors.</param>
     /// <param name="format">What they come from, for people.</param>

@@ -15,7 +15,7 @@ public enum GraphRemarkKind
     /// <summary>A layer norm that is spelt as ReduceMean, Sub, Pow, Sqrt and Div.</summary>
     DecomposedNorm,
 
-    /// <summary>A multiplication or an addition of constants between a layer and its norm, or behind the norm.</summary>
+    /// <summary>A product with or a sum of constants between a layer and its norm, or behind the norm.</summary>
     ConstantBesideNorm,
 
     /// <summary>A node that the library cannot run.</summary>

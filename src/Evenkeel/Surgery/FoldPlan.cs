@@ -169,20 +169,22 @@ internal sealed class FoldPlan
         if (target.Module is ConvTransposeNd)
         {
             return No(
-                $"{_network.Label(target.Module)} after it adds up as many inputs as reach a place, at the border fewer, so the "
-                + "norm's shift is no bias", out reason);
+                $"{_network.Label(target.Module)} after it adds up as many inputs as reach a place, at the border "
+                + "fewer, so the norm's shift is no bias", out reason);
         }
 
         if (TracedNetwork.PadsWithZeros(target.Module))
         {
             return No(
-                $"{_network.Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
+                $"{_network.Label(target.Module)} after it pads with zeros, which the norm would not leave zero",
+                out reason);
         }
 
         int axis = norm.AxisOf(call.Y.Shape);
         if (isFlat ? axis != 1 || target.Module is not Linear : axis != TracedNetwork.AxisOf(target.Module, y.Shape))
         {
-            return No($"its channels are not the inputs of {_network.Label(target.Module)}, whose input has shape {y.Shape}",
+            return No(
+                $"its channels are not the inputs of {_network.Label(target.Module)}, whose input has shape {y.Shape}",
                 out reason);
         }
 

@@ -33,7 +33,8 @@ internal static class LinearLayers
             ConvTranspose3d c => new ConvTranspose3d(inputs ?? c.InChannels, outputs ?? c.OutChannels, c.KernelSize,
                 c.Stride, c.Padding, c.OutputPadding, c.Groups, bias, c.Dilation, random),
             Linear l => new Linear(inputs ?? l.InFeatures, outputs ?? l.OutFeatures, bias, random),
-            _ => throw new ArgumentException($"LinearLayers: expected a linear layer, got {layer.TypeName}."),
+            _ => throw new ArgumentException(
+                $"LinearLayers: expected a linear layer, got {layer.TypeName}.", nameof(layer)),
         };
     }
 

@@ -42,18 +42,23 @@ internal sealed class PrunePlan
             if (module is not ITrackingNorm { Running: not null } norm) continue;
             layers[module] = new PrunedLayer(name, module.TypeName, norm.NumFeatures, [], null);
             if (ChainOf(module, norm, out string reason) is { } chain) chains.Add(chain);
-            else if (IsSuspect(norm).Any(static suspect => suspect)) layers[module] = layers[module] with { Reason = reason };
+            else if (IsSuspect(norm).Any(static suspect => suspect))
+                layers[module] = layers[module] with { Reason = reason };
         }
 
         Look(model, inputs, chains, options, cancellation);
+        LookInDouble(model, chains);
         foreach (Chain chain in chains)
         {
-            (int[] removed, string? reason) = chain.Decide(IsSuspect(chain.Norm, chain.IsBehindReLU), options.Tolerance);
+            (int[] removed, string? reason) = chain.Decide(
+                IsSuspect(chain.Norm, chain.IsBehindReLU), options.Tolerance);
             layers[chain.Module] = layers[chain.Module] with { Removed = removed, Reason = reason };
             Cuts(chain, removed);
         }
 
-        Layers = [.. from entry in model.NamedModules() where layers.ContainsKey(entry.Module) select layers[entry.Module]];
+        Layers = [.. from entry in model.NamedModules()
+                     where layers.ContainsKey(entry.Module)
+                     select layers[entry.Module]];
         foreach (TracedCall call in _network.Calls)
         {
             if (call.Module is not (Linear or ConvNd)) continue;
@@ -186,6 +191,39 @@ internal sealed class PrunePlan
         }
     }
 
+    /// <summary>
+    /// The same of a few samples in Float64, for constants that are not rounded to the network's type. A network that
+    /// does not compute in Float64 has its own values.
+    /// </summary>
+    private void LookInDouble(Module model, List<Chain> chains)
+    {
+        Module wide = model.Clone();
+        wide.To(DType.Float64);
+        var modules = new Dictionary<string, Module>(StringComparer.Ordinal);
+        foreach ((string name, Module module) in wide.NamedModules()) modules.Add(name, module);
+        var hooks = new List<IDisposable>();
+        foreach (Chain chain in chains)
+        {
+            hooks.Add(modules[_network.NameOf(chain.After)].AddForwardHook((_, x, _) =>
+            {
+                if (x.DType == DType.Float64) chain.Exact = x.Detach().Clone();
+            }));
+        }
+
+        try
+        {
+            new FoldInputs(Compared.First.Rows(0, 1), null).InDouble().Run(wide);
+        }
+        catch (Exception mixed) when (mixed is ArgumentException or InvalidOperationException)
+        {
+            // The proof says what is wrong.
+        }
+        finally
+        {
+            foreach (IDisposable hook in hooks) hook.Dispose();
+        }
+    }
+
     private void Cuts(Chain chain, int[] removed)
     {
         if (removed.Length == 0) return;
@@ -234,6 +272,9 @@ internal sealed class PrunePlan
         /// <summary>Inputs of the next layer that belong to one channel: more than 1 after a flattening.</summary>
         public int PointsOfInput => after is Linear linear ? linear.InFeatures / norm.NumFeatures : 1;
 
+        /// <summary>The inputs of the next layer of one sample in Float64; null if they are not known.</summary>
+        public Tensor? Exact { get; set; }
+
         /// <summary>Takes the inputs of the next layer.</summary>
         public void Add(Tensor x)
         {
@@ -257,9 +298,7 @@ internal sealed class PrunePlan
             string? reason = null;
             if (TracedNetwork.PadsWithZeros(after))
             {
-                int before = constant.Count;
-                constant.RemoveAll(c => Middle(c) != 0);
-                if (constant.Count < before)
+                if (constant.RemoveAll(c => Middle(c) != 0) > 0)
                     reason = "the next layer pads with zeros, which the constant of a channel is not";
             }
 
@@ -280,7 +319,13 @@ internal sealed class PrunePlan
             return result;
         }
 
-        private double Middle(int channel) => (_low[channel] + _high[channel]) / 2;
+        private double Middle(int channel)
+        {
+            double middle = (_low[channel] + _high[channel]) / 2;
+            return middle == 0 || Exact is null
+                ? middle
+                : Exact.ValueAt(Exact.Count / norm.NumFeatures * channel);
+        }
 
         private void Add<T>(Tensor x) where T : unmanaged, System.Numerics.IFloatingPointIeee754<T>
         {
@@ -374,7 +419,7 @@ internal sealed class PrunePlan
             return layer;
         }
 
-        private Module Narrow(BatchNorm norm, DType dtype)
+        private BatchNorm Narrow(BatchNorm norm, DType dtype)
         {
             int[] kept = Outputs!;
             (bool scale, bool bias) = (norm.Weight is not null, norm.Bias is not null);

@@ -40,7 +40,8 @@ public static class Pruning
     /// <para>The data flow of one pass shows which layers are neighbours. Between the norm and the next layer there may
     /// be activations, pooling and a flattening. Nothing is removed, and the report says why, if a channel goes several
     /// ways (residual networks), if a layer has groups, is shared, runs twice or has a hook.</para>
-    /// <para>Source: Liu et al., "Learning Efficient Convolutional Networks through Network Slimming", ICCV 2017.</para>
+    /// <para>Source: Liu et al., "Learning Efficient Convolutional Networks through Network Slimming", ICCV 2017.
+    /// </para>
     /// </remarks>
     /// <param name="model">The network. It stays as it is.</param>
     /// <param name="inputs">

@@ -67,12 +67,12 @@ public sealed class TrainedNorm
     /// </summary>
     /// <param name="channel">The channel.</param>
     public double NoiseOfMean(int channel) =>
-        WindowVariance(channel) > 0 ? Noise(MeanSteps, channel) / Math.Sqrt(WindowVariance(channel)) : 0;
+        HasVariance(channel) ? Noise(MeanSteps, channel) / Math.Sqrt(WindowVariance(channel)) : 0;
 
     /// <summary>The deviation of a channel's variance from batch to batch, in variances.</summary>
     /// <param name="channel">The channel.</param>
     public double NoiseOfVariance(int channel) =>
-        WindowVariance(channel) > 0 ? Noise(VarianceSteps, channel) / WindowVariance(channel) : 0;
+        HasVariance(channel) ? Noise(VarianceSteps, channel) / WindowVariance(channel) : 0;
 
     internal void TakeBefore(bool isInWindow)
     {
@@ -116,6 +116,9 @@ public sealed class TrainedNorm
             if (!isFirst) squares[c] += difference * difference;
         }
     }
+
+    /// <summary>Below eps nothing is normalized, and what is left may be rounding.</summary>
+    private bool HasVariance(int channel) => WindowVariance(channel) > Tracking!.Eps;
 
     private double Noise(int steps, int channel) =>
         WindowBatches < 2 ? 0 : Math.Sqrt(0.5 * Row(steps)[channel] / (WindowBatches - 1));

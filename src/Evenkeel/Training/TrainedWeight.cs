@@ -3,12 +3,12 @@ using Evenkeel.Nn;
 namespace Evenkeel.Training;
 
 /// <summary>
-/// The weights of a layer (<see cref="ParameterRole.Weight"/>) as the rules of a training see them. Of more than 4,096
-/// values, 4,096 are looked at: 64 blocks of 64, evenly spaced.
+/// The weights of a layer (<see cref="ParameterRole.Weight"/>) as the rules of a training see them. Of more than 1,024
+/// values, 1,024 are looked at: 16 blocks of 64, evenly spaced.
 /// </summary>
 public sealed class TrainedWeight
 {
-    private const int MostValues = 4096, BlockValues = 64;
+    private const int MostValues = 1024, BlockValues = 64;
 
     /// <summary>How far from a right angle a gradient may be to weights whose scale does not count.</summary>
     private const double ScaleFreeCosine = 1e-3;

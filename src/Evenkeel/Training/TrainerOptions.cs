@@ -136,8 +136,8 @@ public sealed class TrainerOptions
     public bool RestoreBestModel { get; set; } = true;
 
     /// <summary>
-    /// Looks at the training while it runs and says what is wrong (<see cref="History.Findings"/>). It changes no bit of
-    /// the result. Null looks at nothing. Default: null.
+    /// Looks at the training while it runs and says what is wrong (<see cref="History.Findings"/>). It changes no bit
+    /// of the result. Null looks at nothing. Default: null.
     /// </summary>
     public TrainingDoctor? Doctor { get; set; }
 

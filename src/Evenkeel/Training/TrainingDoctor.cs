@@ -10,8 +10,8 @@ namespace Evenkeel.Training;
 /// <remarks>
 /// <para>It only reads: weights, running statistics and scores of a training have the same bits with it and without
 /// it.</para>
-/// <para>Most rules look at every tenth step (<see cref="Every"/>). Of a weight of more than 4,096 values they look at
-/// 64 blocks of 64 values, so that a look costs the same for every size. The statistics of batches are taken in the
+/// <para>Most rules look at every twentieth step (<see cref="Every"/>). Of a weight of more than 1,024 values they look at
+/// 16 blocks of 64 values, so that a look costs the same for every size. The statistics of batches are taken in the
 /// last steps of an epoch: a quarter of it, from 8 to 32 steps.</para>
 /// <para>What a rule has seen is part of a checkpoint: a resumed training says what an undisturbed one says, and
 /// nothing twice.</para>
@@ -22,20 +22,20 @@ public sealed class TrainingDoctor
     /// (<see cref="TrainingRule"/>).</summary>
     public DoctorOptions Options { get; init; } = new();
 
-    /// <summary>Steps from one look to the next. Default: 10.</summary>
+    /// <summary>Steps from one look to the next. Default: 20.</summary>
     public int Every
     {
         get;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(Every));
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
             field = value;
         }
-    } = 10;
+    } = 20;
 
     /// <summary>
-    /// The group in which each member trains a copy of the same model: EK313 compares the copies. Every member's trainer
-    /// has a doctor with its member of the group. Null for a training by itself. Default: null.
+    /// The group in which each member trains a copy of the same model: EK313 compares the copies. Every member's
+    /// trainer has a doctor with its member of the group. Null for a training by itself. Default: null.
     /// </summary>
     public ICollective? Collective { get; init; }
 
@@ -45,7 +45,7 @@ public sealed class TrainingDoctor
         get;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(CompareEvery));
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
             field = value;
         }
     } = 100;
@@ -55,4 +55,8 @@ public sealed class TrainingDoctor
 /// <param name="Iteration">Iterations done when it was found.</param>
 /// <param name="Epoch">Epochs done when it was found.</param>
 /// <param name="Finding">What was found.</param>
-public sealed record TrainingFinding(long Iteration, int Epoch, Finding Finding);
+public sealed record TrainingFinding(long Iteration, int Epoch, Finding Finding)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(TrainingFinding), PrintMembers);
+}

@@ -1,7 +1,6 @@
 using Evenkeel.Data;
 using Evenkeel.Examination;
 using Evenkeel.Losses;
-using Evenkeel.Nn;
 using Evenkeel.Random;
 
 namespace Evenkeel.Training;
@@ -39,7 +38,8 @@ internal sealed class TrainingExamination : IDisposable
             if (!doctor.Options.Disabled.Contains(rule.Id)) _rules.Add((rule, new FindingSink(rule, doctor.Options)));
         }
 
-        foreach (TrainingFinding said in trainer.History.FindingList) _said.Add((said.Finding.Rule, said.Finding.Layer));
+        foreach (TrainingFinding said in trainer.History.FindingList)
+            _said.Add((said.Finding.Rule, said.Finding.Layer));
     }
 
     public void Dispose() => RemoveHooks();
@@ -199,7 +199,10 @@ internal sealed class TrainingExamination : IDisposable
         {
             if (norm.Tracking is not { } tracking) continue;
             _hooks.Add(norm.Module.AddForwardHook((_, x, _) =>
-                norm.PerChannel = (x.Count / Math.Max(1, tracking.NumFeatures), x.Shape.Rank > 1 ? x.Shape[0] : x.Count)));
+            {
+                int samples = x.Shape.Rank > 1 ? x.Shape[0] : x.Count;
+                norm.PerChannel = (x.Count / Math.Max(1, tracking.NumFeatures), samples);
+            }));
         }
     }
 

@@ -47,8 +47,8 @@ public sealed class TrainingView
     public double Loss { get; internal set; }
 
     /// <summary>
-    /// In the very first step: the loss of a network that gives the same answer to all samples of the batch (all classes
-    /// equally likely, or the mean of the targets). NaN in other steps, and if it is not known.
+    /// In the very first step: the loss of a network that gives the same answer to all samples of the batch (all
+    /// classes equally likely, or the mean of the targets). NaN in other steps, and if it is not known.
     /// </summary>
     public double BaselineLoss { get; internal set; } = double.NaN;
 

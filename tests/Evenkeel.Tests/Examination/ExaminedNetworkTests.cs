@@ -3,6 +3,7 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Xunit;
+using NormFamily = Evenkeel.Examination.NormFamily;
 
 namespace Evenkeel.Tests.Examination;
 
@@ -25,10 +26,34 @@ public sealed class ExaminedNetworkTests
         Assert.Equal(["1", "4", "7"], norms.Select(static norm => norm.Name));
         Assert.Equal(["0", "3", "6"], norms.Select(static norm => norm.Before?.Name));
         Assert.Equal("3", norms[0].After?.Name);
-        Assert.Null(norms[1].After);
+        Assert.Equal("6", norms[1].After?.Name);
         Assert.Equal(FollowingActivation.ReLU, norms[0].Activation);
         Assert.Equal([NormFamily.Batch, NormFamily.Batch, NormFamily.Layer], norms.Select(static norm => norm.Family));
         Assert.All(norms, static norm => Assert.True(norm.AreNeighboursCertain && norm.IsEpsKnown));
+    }
+
+    [Theory]
+    [InlineData("dense")]
+    [InlineData("convolutions")]
+    [InlineData("volumes")]
+    [InlineData("residual")]
+    public void A_pass_shows_what_the_order_of_the_library_s_networks_says(string architecture)
+    {
+        Module model = Patients.Make(architecture);
+        Shape shape = architecture switch
+        {
+            "dense" => [1, 12],
+            "volumes" => [1, 1, 8, 8, 8],
+            _ => [1, 3, 16, 16],
+        };
+        ExaminedNetwork tree = ExaminedNetwork.Of(model), trace = ExaminedNetwork.Of(model, Tensor.Zeros(shape));
+        Assert.Equal(tree.Layers.Select(static layer => layer.Name), trace.Layers.Select(static layer => layer.Name));
+        Assert.Equal(tree.Norms.Select(Summary), trace.Norms.Select(Summary));
+        Assert.All(trace.Norms, static norm => Assert.Equal(
+            norm.Before is { } linear && linear.Shape.Count > 2, norm.ValuesPerSample > 1));
+
+        static string Summary(ExaminedNorm norm) =>
+            $"{norm.Name} {norm.Before?.Name} {norm.Activation} {norm.EndsResidual} {norm.FoldObstacle}";
     }
 
     [Fact]

@@ -43,8 +43,8 @@ public sealed class PlaneOpTests
                     dx[at] = cotangents[i];
                 }
 
-                Assert.Equal(expected, NaiveOps.Doubles(y));
-                Assert.Equal(dx, NaiveOps.Doubles(taped.Gradient!));
+                Close.Same("y", expected, NaiveOps.Doubles(y));
+                Close.Same("dx", dx, NaiveOps.Doubles(taped.Gradient!));
             }
         }
     }

@@ -22,8 +22,13 @@ public sealed class OpBitsTests
         string[] expected = Lines(LabProcess.Start("bits", "--threads", "1"));
         Assert.True(expected.Length > 500);
         Assert.StartsWith("all ", expected[^1], StringComparison.Ordinal);
+        // Code that is optimized step by step computes the same, and here it is ready sooner.
         foreach (string threads in new[] { "2", "3", "8" })
-            AssertSame(expected, Lines(LabProcess.Start("bits", "--threads", threads)), $"--threads {threads}");
+        {
+            LabProcess lab = LabProcess.Start(["bits", "--threads", threads], ("DOTNET_TieredCompilation", "1"));
+            AssertSame(expected, Lines(lab), $"--threads {threads}");
+        }
+
         foreach ((string name, LabProcess lab) in levels) AssertSame(expected, Lines(lab), name);
     }
 

@@ -61,23 +61,32 @@ internal sealed record NaivePool(
         double[] y = new double[dy.Length], dx = new double[x.Length];
         Each(dy.Length, output, (i, volume, at) =>
         {
+            double count = divisor(at);
             foreach (Size3 place in places(at))
             {
                 int from = Index(volume, place, input);
-                y[i] += x[from] / divisor(at);
-                dx[from] += dy[i] / divisor(at);
+                y[i] += x[from] / count;
+                dx[from] += dy[i] / count;
             }
         });
         return (y, dx);
     }
 
-    private IEnumerable<Size3> Places(Size3 at) =>
-        from k in Enumerable.Range(0, Kernel.Depth)
-        from i in Enumerable.Range(0, Kernel.Height)
-        from j in Enumerable.Range(0, Kernel.Width)
-        select new Size3((at.Depth * Stride.Depth) - Before.Depth + (k * Dilation.Depth),
-            (at.Height * Stride.Height) - Before.Height + (i * Dilation.Height),
-            (at.Width * Stride.Width) - Before.Width + (j * Dilation.Width));
+    private IEnumerable<Size3> Places(Size3 at)
+    {
+        for (int k = 0; k < Kernel.Depth; k++)
+        {
+            for (int i = 0; i < Kernel.Height; i++)
+            {
+                for (int j = 0; j < Kernel.Width; j++)
+                {
+                    yield return new Size3((at.Depth * Stride.Depth) - Before.Depth + (k * Dilation.Depth),
+                        (at.Height * Stride.Height) - Before.Height + (i * Dilation.Height),
+                        (at.Width * Stride.Width) - Before.Width + (j * Dilation.Width));
+                }
+            }
+        }
+    }
 
     private static IEnumerable<Size3> Parts(Size3 at, Size3 input, Size3 output) =>
         from d in Part(at.Depth, input.Depth, output.Depth)
@@ -91,11 +100,11 @@ internal sealed record NaivePool(
         return Enumerable.Range(from, to - from);
     }
 
-    private bool IsInside(Size3 place) => Enumerable.Range(0, 3)
-        .All(axis => At(place, axis) >= 0 && At(place, axis) < At(Input, axis));
+    private bool IsInside(Size3 place) => place is { Depth: >= 0, Height: >= 0, Width: >= 0 }
+        && place.Depth < Input.Depth && place.Height < Input.Height && place.Width < Input.Width;
 
-    private bool IsPadded(Size3 place) =>
-        Enumerable.Range(0, 3).All(axis => At(place, axis) < At(Input, axis) + At(After, axis));
+    private bool IsPadded(Size3 place) => place.Depth < Input.Depth + After.Depth
+        && place.Height < Input.Height + After.Height && place.Width < Input.Width + After.Width;
 
     private static int Index(int volume, Size3 place, Size3 sizes) =>
         (((((volume * sizes.Depth) + place.Depth) * sizes.Height) + place.Height) * sizes.Width) + place.Width;

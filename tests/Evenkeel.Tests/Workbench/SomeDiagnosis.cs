@@ -7,7 +7,8 @@ internal static class SomeDiagnosis
 {
     public const string Evil = "<script>alert(1)</script>";
 
-    /// <summary>An error, a warning, and a note in six layers; a value that is not finite; names that are markup.</summary>
+    /// <summary>An error, two warnings, a note of five layers; values that are not finite; names that are markup.
+    /// </summary>
     public static Diagnosis Make()
     {
         var layers = new List<ExaminedLayer>();

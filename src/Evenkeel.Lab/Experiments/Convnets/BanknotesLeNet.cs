@@ -55,31 +55,49 @@ internal sealed class BanknotesLeNet : Experiment
         BanknoteImages images = context.Data.Notes(context);
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
-        int seeds = context.Quick ? QuickSeeds : Seeds;
         var kinds = new List<Kind>();
-        int done = 0, all = 2 * seeds * Variants.Count;
+        int all = 2 * SeedsOf(context) * Variants.Count;
         foreach (bool isGrouped in (ReadOnlySpan<bool>)[true, false])
-        {
-            Kind[] own = [.. Variants.Select(variant => new Kind(variant, isGrouped))];
-            for (int s = 0; s < seeds; s++)
-            {
-                ulong seed = (ulong)(context.Seed + s);
-                int[][] parts = images.Split(isGrouped, seed);
-                foreach (Kind kind in own)
-                {
-                    kind.Runs.Add(Train(context, images, kind, seed, parts, hash, (done, all)));
-                    done++;
-                }
-            }
-
-            kinds.AddRange(own);
-        }
-
+            kinds.AddRange(TrainAll(context, images, Variants, isGrouped, hash, (kinds.Sum(Trainings), all)));
         foreach (Kind kind in kinds) kind.AddTo(result);
         result.WeightsHash = hash.Finish();
         Tell(result, images, kinds);
         Judge(context, result, kinds);
         return result;
+    }
+
+    /// <summary>Figures of the net with batch norm alone, near-duplicates on one side of the split.</summary>
+    internal static ExperimentResult MeasureBatchNorm(ExperimentContext context)
+    {
+        var result = new ExperimentResult();
+        using var hash = new WeightsHash();
+        TrainAll(context, context.Data.Notes(context), [BatchNormed], isGrouped: true, hash, (0, SeedsOf(context)))
+            .Single().AddTo(result);
+        result.WeightsHash = hash.Finish();
+        return result;
+    }
+
+    private static int SeedsOf(ExperimentContext context) => context.Quick ? QuickSeeds : Seeds;
+
+    private static int Trainings(Kind kind) => kind.Runs.Count;
+
+    /// <summary>Every variant with every seed on one kind of split.</summary>
+    private static Kind[] TrainAll(ExperimentContext context, BanknoteImages images, IReadOnlyList<string> variants,
+        bool isGrouped, WeightsHash hash, (int Done, int All) progress)
+    {
+        Kind[] kinds = [.. variants.Select(variant => new Kind(variant, isGrouped))];
+        for (int s = 0; s < SeedsOf(context); s++)
+        {
+            ulong seed = (ulong)(context.Seed + s);
+            int[][] parts = images.Split(isGrouped, seed);
+            foreach (Kind kind in kinds)
+            {
+                (int Done, int All) now = (progress.Done + kinds.Sum(Trainings), progress.All);
+                kind.Runs.Add(Train(context, images, kind, seed, parts, hash, now));
+            }
+        }
+
+        return kinds;
     }
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)

@@ -108,9 +108,11 @@ internal sealed class FashionLeNet : Experiment
             "The lesson's animation. " + note);
     }
 
-    /// <summary>Figures and curves of some variants, without tables and claims.</summary>
+    /// <summary>
+    /// Figures of some variants, which are looked at after the last epoch alone, without tables and claims.
+    /// </summary>
     internal static ExperimentResult Measure(ExperimentContext context, params IReadOnlyList<string> variants) =>
-        TrainAll(context, variants).Result;
+        TrainAll(context, variants, isBrief: true).Result;
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         string.Create(CultureInfo.InvariantCulture,

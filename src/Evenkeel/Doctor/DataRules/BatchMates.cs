@@ -27,12 +27,11 @@ internal sealed class BatchMates : DataRule
         if (!mates.IsFound(findings.Bound)) return;
         string norms = mates.Norms.Count == 0
             ? "A layer of your own uses the statistics of the batch in use too."
-            : $"{string.Join(", ", mates.Norms.Take(4))}{(mates.Norms.Count > 4 ? ", ..." : "")} "
-                + $"keep{(mates.Norms.Count == 1 ? "s" : "")} no running statistics and use"
+            : $"{Ratios.Listed(mates.Norms)} keep{(mates.Norms.Count == 1 ? "s" : "")} no running statistics and use"
                 + $"{(mates.Norms.Count == 1 ? "s" : "")} those of the batch.";
         findings.Add(FindingLevel.Error, mates.Norms.Count == 0 ? "" : mates.Norms[0], [], mates.Change,
-            $"The answers to the same samples change by {Statistic.Share(mates.Change)} of their range if other samples "
-            + $"are in the batch. {norms}",
+            $"The answers to the same samples change by {Statistic.Share(mates.Change)} of their range if other "
+            + $"samples are in the batch. {norms}",
             "Train with trackRunningStats: true (a layer of your own keeps a buffer for Eval), or use a norm that "
             + "treats each sample by itself: GroupNorm, LayerNorm");
     }

@@ -13,7 +13,7 @@ internal sealed class BatchSizeAdvice : DataRule
 
     public override void Check(DataExamination examination, FindingSink findings)
     {
-        if (!examination.HasRunningNorms)
+        if (!examination.HasRunningNorms || examination.BatchNorms.Count == 0)
         {
             findings.NotChecked("no norm takes statistics of a batch");
             return;
@@ -53,7 +53,7 @@ internal sealed class BatchSizeAdvice : DataRule
                 + $"{near.Size}.";
         }
 
-        findings.Add(FindingLevel.Note, name ?? "", [], advised, findings.Bound,
+        findings.Add(FindingLevel.Note, name, [], advised, findings.Bound,
             $"By the statistics of batches of {string.Join(", ", tried.Select(
                 static one => $"{one.Size}: {one.Scores.Text}"))} {best.Name} (in use "
             + $"{examination.Scores!.Text}). From {advised} samples on ({reached.Text}) it is as good as with more: "

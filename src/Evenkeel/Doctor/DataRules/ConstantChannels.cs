@@ -28,7 +28,7 @@ internal sealed class ConstantChannels : DataRule
         if (examination.CanCompareScores)
         {
             SampleScores before = examination.Scores!, after = examination.Passes.Scores("without constant channels",
-                PassKind.Use, examination.Data.Samples, examination.Order, examination.Data.BatchSize,
+                PassKind.Use, examination.Data.Samples, examination.Order, examination.BatchSize,
                 network: result.Model);
             (double gain, double error) = after.Over(before);
             if (gain < -2 * error) return;
@@ -39,9 +39,8 @@ internal sealed class ConstantChannels : DataRule
         double saved = 1 - ((double)result.OperationsAfter / result.OperationsBefore);
         findings.Add(FindingLevel.Note, layers[0].Name, layers[0].Removed, result.Removed, 0,
             $"{Statistic.Of(result.Removed, "channel")} of {Statistic.Of(layers.Length, "norm")} "
-            + $"({string.Join(", ", layers.Take(4).Select(static layer => layer.Name))}"
-            + $"{(layers.Length > 4 ? ", ..." : "")}) give the next layer a constant. Without them the outputs differ by "
-            + $"at most {Statistic.Number(result.Proof.RelativeDifference)} of the largest{scores}; it saves "
+            + $"({Ratios.Listed([.. layers.Select(static layer => layer.Name)])}) give the next layer a constant. "
+            + $"Without them the outputs differ by at most {Statistic.Number(result.Proof.RelativeDifference)} of the largest{scores}; it saves "
             + $"{Statistic.Share(saved)} of the multiplications.",
             "evenkeel doctor FILE --data ... --fix OUT; in code model.Prune(inputs)");
     }

@@ -1,3 +1,5 @@
+using Evenkeel.Random;
+
 namespace Evenkeel.Examination;
 
 /// <summary>EK209: dropout before a norm, whose statistics are then those of training alone.</summary>
@@ -19,12 +21,12 @@ internal sealed class DropoutBeforeNorm : DataRule
 
         DropoutShift[] found = [.. examination.Dropout.Where(shift => shift.IsBeyond(findings.Bound))];
         if (found.Length == 0) return;
-        DropoutShift worst = found.MaxBy(static shift => Math.Abs(Statistic.Log(shift.Ratio)))!;
+        DropoutShift worst = found.MaxBy(static shift => Math.Abs(ScalarMath.Log(shift.Ratio)))!;
         string others = found.Length == 1 ? "" : $" ({Statistic.Of(found.Length, "norm")} in all)";
-        string layers = worst.Dropout.Count == 0 ? "Dropout" : string.Join(", ", worst.Dropout.Take(4));
+        string layers = worst.Dropout.Count == 0 ? "Dropout" : Ratios.Listed(worst.Dropout);
         findings.Add(FindingLevel.Warning, worst.Norm, [], Math.Max(worst.Ratio, 1 / worst.Ratio),
-            $"Without dropout the inputs of {worst.Norm} have {Statistic.Number(worst.Ratio)} of the variance that they "
-            + $"have with it{others}. The running variance is that of training, so in use the norm scales by "
+            $"Without dropout the inputs of {worst.Norm} have {Statistic.Number(worst.Ratio)} of the variance that "
+            + $"they have with it{others}. The running variance is that of training, so in use the norm scales by "
             + $"{Statistic.Number(Math.Sqrt(worst.Ratio))} of what it should.",
             $"Move dropout ({layers}) behind the last norm, or recalibrate: evenkeel recalibrate FILE --data ...");
     }

@@ -1,3 +1,5 @@
+using Evenkeel.Random;
+
 namespace Evenkeel.Examination;
 
 /// <summary>EK210: a second set of data that is another domain to the norms.</summary>
@@ -48,8 +50,8 @@ internal sealed class OtherDomain : DataRule
         }
 
         findings.Add(level, norm.Name, [], Math.Max(measured, share),
-            $"The second set is another domain to {Statistic.Of(shifts.Count, "norm")} of {examination.Norms.Count}: at "
-            + $"{norm.Name}, the first, the means of the two sets are {Statistic.Number(measured)} standard deviations "
+            $"The second set is another domain to {Statistic.Of(shifts.Count, "norm")} of {examination.Norms.Count}: "
+            + $"at {norm.Name}, the first, the means of the two sets are {Statistic.Number(measured)} standard deviations "
             + $"apart (median), and the variances of {Statistic.Share(share)} of the channels differ by more than a "
             + $"quarter.{accuracy}",
             "evenkeel recalibrate FILE --data OTHER: statistics of the new domain, without a label (AdaBN)");
@@ -68,13 +70,13 @@ internal sealed class OtherDomain : DataRule
             double of = Math.Sqrt(here.Variance[c]);
             shift[c] = of > 0 ? Math.Abs(there.Mean[c] - here.Mean[c]) / of : 0;
             error[c] = Math.Sqrt(Square(here.MeanError[c]) + Square(there.MeanError[c]));
-            double width = Math.Abs(Statistic.Log(here.VarianceRatio[c]) - Statistic.Log(there.VarianceRatio[c]));
+            double width = Math.Abs(ScalarMath.Log(here.VarianceRatio[c]) - ScalarMath.Log(there.VarianceRatio[c]));
             double ofWidth = 2 * Math.Sqrt(Square(here.VarianceError[c]) + Square(there.VarianceError[c]));
-            if (width > Statistic.Log(factor) + ofWidth) outside++;
-            if (width > Statistic.Log(large) + ofWidth) far++;
+            if (width > ScalarMath.Log(factor) + ofWidth) outside++;
+            if (width > ScalarMath.Log(large) + ofWidth) far++;
         }
 
-        double typical = Statistic.Median(shift), noise = 2 * Statistic.Median(error);
+        double typical = Ratios.Median(shift), noise = 2 * Ratios.Median(error);
         double share = (double)outside / channels;
         if (!(typical > bound + noise || share > shareOfChannels)) return null;
         bool isFar = typical > 1 + noise || far > shareOfChannels * channels;

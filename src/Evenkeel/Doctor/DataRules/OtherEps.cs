@@ -46,12 +46,9 @@ internal sealed class OtherEps : DataRule
                 variance.SetValueAt(c, Math.Max(variance.ValueAt(c) + other - norm.Eps, -norm.Eps));
         }
 
-        const int most = 256;
         DataPasses passes = examination.Passes;
-        int[] samples = examination.Order[..Math.Min(examination.Samples, most)];
-        Tensor x = passes.Read(examination.Data.Samples, samples);
-        Tensor y = examination.Model.Predict(x, examination.Data.BatchSize, examination.Cancellation),
-            otherY = copy.Predict(x, examination.Data.BatchSize, examination.Cancellation);
+        Tensor x = examination.InputsToProve(256), y = passes.Outputs(PassKind.Use, x),
+            otherY = passes.Outputs(PassKind.Use, x, copy);
         double change = MateDependence.ChangeOf(y, otherY, y.Count);
         if (!(change > findings.Bound)) return;
         (string first, ITrackingNorm firstNorm, double eps) = norms[0];
@@ -62,7 +59,7 @@ internal sealed class OtherEps : DataRule
         if (examination.CanCompareScores)
         {
             SampleScores now = examination.Scores!, then = passes.Scores("another eps", PassKind.Use,
-                examination.Data.Samples, examination.Order, examination.Data.BatchSize, network: copy);
+                examination.Data.Samples, examination.Order, examination.BatchSize, network: copy);
             (double gain, double error) = then.Over(now);
             isBetter = gain > Gain + (2 * error);
             scores = $" The {now.Name} goes from {now.Text} to {then.Text}.";
@@ -70,10 +67,10 @@ internal sealed class OtherEps : DataRule
 
         if (isCertain && !isBetter) return;
         FindingLevel wanted = isBetter || !examination.CanCompareScores ? FindingLevel.Warning : FindingLevel.Note;
-        (FindingLevel level, string because) = examination.LevelOf(wanted);
+        (FindingLevel level, string because) = examination.LevelOf(wanted, DataExamination.KnownSymptoms.Gap);
         findings.Add(level, first, [], change,
-            $"With eps {eps:G} in place of {firstNorm.Eps:G} in {Statistic.Of(norms.Length, "norm")} the outputs change "
-            + $"by {Statistic.Share(change)} of their range{because}.{scores} PyTorch and ONNX have 1e-5 and Keras has "
+            $"With eps {eps:G} in place of {firstNorm.Eps:G} in {Statistic.Of(norms.Length, "norm")} the outputs "
+            + $"change by {Statistic.Share(change)} of their range{because}.{scores} PyTorch and ONNX have 1e-5 and Keras has "
             + $"1e-3, and a file of weights alone does not say which it is.",
             "Look up eps where the network was trained, and make the norms with it: "
             + $"new BatchNorm2d(channels, eps: {eps:G})");

@@ -15,7 +15,8 @@ internal sealed class SaturatedActivation : DataRule
         {
             // At the end it is sure of its answers, which is the aim of a training.
             if (activation.IsOutput || !(activation.SaturatedShare > findings.Bound)) continue;
-            (FindingLevel level, string because) = examination.LevelOf(FindingLevel.Warning);
+            (FindingLevel level, string because) = examination.LevelOf(
+                FindingLevel.Warning, DataExamination.KnownSymptoms.Drift);
             findings.Add(level, activation.Layer, [], activation.SaturatedShare,
                 $"{Statistic.Share(activation.SaturatedShare)} of the outputs of {activation.Name} ({activation.Type}) "
                 + $"are at an end of its range{because}, "

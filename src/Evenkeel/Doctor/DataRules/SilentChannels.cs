@@ -32,11 +32,12 @@ internal sealed class SilentChannels : DataRule
             if (activation.Dead.Count == 0) continue;
             double share = (double)activation.Dead.Count / activation.Channels;
             (FindingLevel level, string because) = examination.LevelOf(
-                share >= Half ? FindingLevel.Error : share > findings.Bound ? FindingLevel.Warning : FindingLevel.Note);
+                share >= Half ? FindingLevel.Error : share > findings.Bound ? FindingLevel.Warning : FindingLevel.Note,
+                DataExamination.KnownSymptoms.Drift);
             findings.Add(level, activation.Layer, activation.Dead, share,
                 $"{Statistic.Of(activation.Dead.Count, "channel")} of {activation.Channels} behind {activation.Type} "
-                + $"{(activation.Dead.Count == 1 ? "is" : "are")} 0 in all {Statistic.Of(examination.Samples, "sample")}"
-                + $"{because} ({Statistic.Channels(activation.Dead)}): they carry nothing and learn nothing.",
+                + $"{(activation.Dead.Count == 1 ? "is" : "are")} 0 in all "
+                + $"{Statistic.Of(examination.Samples, "sample")}, {Ratios.Listed(activation.Dead)}{because}: they carry nothing and learn nothing.",
                 level == FindingLevel.Note
                     ? "evenkeel doctor FILE --data ... --fix OUT removes them; in code model.Prune(inputs)"
                     : "Train with a smaller learning rate, or from other start values; model.Prune(inputs) removes "

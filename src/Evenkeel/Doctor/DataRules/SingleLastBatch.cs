@@ -21,14 +21,15 @@ internal sealed class SingleLastBatch : DataRule
         }
 
         int count = examination.Data.Samples.Count;
-        if (batchSize < 2 || !new BatchPlan(count, batchSize, LastBatch.Keep).EndsWithSingle) return;
+        if (batchSize < 2 || examination.BatchNorms.Count == 0
+            || !new BatchPlan(count, batchSize, LastBatch.Keep).EndsWithSingle) return;
         (string name, string type, double perSample, BatchNorm _) = examination.BatchNorms.MinBy(
             static norm => norm.PerSample);
         // With planes a single sample has values enough for statistics, if poor ones.
-        if (name is null || perSample > 1) return;
+        if (perSample > 1) return;
         findings.Add(FindingLevel.Error, name, [], 1,
-            $"{Statistic.Count(count)} samples in batches of {batchSize} leave a last batch of one sample, which has one "
-            + $"value per channel at {name} ({type}): training stops there, in most libraries at the end of the first "
+            $"{Statistic.Count(count)} samples in batches of {batchSize} leave a last batch of one sample, which has "
+            + $"one value per channel at {name} ({type}): training stops there, in most libraries at the end of the first "
             + "epoch.",
             "LastBatch.Merge (the default of Trainer and DataLoader) or LastBatch.DropSingle; elsewhere drop_last, or "
             + $"batches of {(batchSize > 2 ? batchSize - 1 : batchSize + 1)}");

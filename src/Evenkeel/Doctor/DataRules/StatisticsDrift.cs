@@ -12,6 +12,12 @@ internal sealed class StatisticsDrift : DataRule
     /// <summary>A mean that is off by a whole deviation.</summary>
     private const double LargeShift = 1;
 
+    /// <summary>The score, or the share of answers, that drift has to cost.</summary>
+    private const double CostlyShare = 0.01;
+
+    /// <summary>A recalibration with fewer samples changes answers by its own noise.</summary>
+    private const int EnoughForAnswers = 128;
+
     public override string Id => "EK201";
 
     public override string Title => "drift of running statistics";
@@ -30,16 +36,23 @@ internal sealed class StatisticsDrift : DataRule
             static drift => drift.Level is not null)];
         if (drifts.Length == 0) return;
         Drift first = drifts[0], worst = drifts.MaxBy(static drift => drift.Norm.Drift)!;
-        (FindingLevel level, string because) = examination.LevelOf(drifts.Max(static drift => drift.Level)!.Value);
-        string accuracy = "";
-        if (because.Length == 0 && examination.CanCompareScores
-            && examination.Recalibrated(examination.Data.Samples, examination.Order) is { Scores: { } after })
+        (FindingLevel level, string because) = examination.LevelOf(
+            drifts.Max(static drift => drift.Level)!.Value, DataExamination.KnownSymptoms.Gap);
+        string consequence = "";
+        if (because.Length == 0 && examination.Samples < EnoughForAnswers)
         {
-            SampleScores before = examination.Scores!;
-            (double gain, double error) = after.Over(before);
-            accuracy = $" Recalibrated, {before} becomes {after.Text}.";
+            level = Lower(level);
+            consequence = $" With {EnoughForAnswers} samples it would be told what that costs.";
+        }
+        else if (because.Length == 0 && examination.Recalibrated(examination.Data.Samples, examination.Order) is
+            ({ } copy, var after))
+        {
+            double change;
+            (change, consequence) = after is not null && examination.CanCompareScores
+                ? GainOf(examination.Scores!, after)
+                : examination.OtherAnswers(copy);
             // The drift is there, but it costs no answer.
-            if (!(gain > 2 * error)) level = FindingLevel.Note;
+            if (!(change > CostlyShare)) level = Lower(level);
         }
 
         string where = drifts.Length == 1
@@ -48,9 +61,19 @@ internal sealed class StatisticsDrift : DataRule
                 + (ReferenceEquals(first, worst) ? "" : $"The worst is {worst.Norm.Name}: {worst.Text} ");
         findings.Add(level, first.Norm.Name, first.Channels, first.Measured, first.Bound,
             $"The running statistics are not those of {Statistic.Of(examination.Samples, "sample")}{because}: "
-            + $"{where.TrimEnd()}{accuracy}",
+            + $"{where.TrimEnd()}{consequence}",
             "evenkeel recalibrate FILE --data ... (1,000 to 10,000 samples are enough); in code "
             + "model.Recalibrate(data)");
+    }
+
+    private static FindingLevel Lower(FindingLevel level) =>
+        level == FindingLevel.Error ? FindingLevel.Warning : FindingLevel.Note;
+
+    /// <summary>What recalibration gains, less two standard errors, and a sentence.</summary>
+    private static (double Gain, string Text) GainOf(SampleScores before, SampleScores after)
+    {
+        (double gain, double error) = after.Over(before);
+        return (gain - (2 * error), $" Recalibrated, the {before.Name} goes from {before.Text} to {after.Text}.");
     }
 
     /// <summary>One norm.</summary>
@@ -64,14 +87,15 @@ internal sealed class StatisticsDrift : DataRule
             {
                 (double low, double high) = (Norm.VarianceRatio.Min(), Norm.VarianceRatio.Max());
                 return $"the means are off by {Statistic.Number(Norm.TypicalShift)} standard deviations (median), the "
-                    + $"running variances are {Statistic.Number(low)} to {Statistic.Number(high)} of those of the data.";
+                    + $"running variances are {Statistic.Number(low)} to {Statistic.Number(high)} of those of the "
+                    + "data.";
             }
         }
 
         /// <summary>How far the running statistics are off; bounds widen by two standard errors.</summary>
         public static Drift Of(MeasuredNorm norm, double bound)
         {
-            double error = 2 * Statistic.Median(norm.MeanError), shift = norm.TypicalShift;
+            double error = 2 * Ratios.Median(norm.MeanError), shift = norm.TypicalShift;
             int[] outside = norm.ChannelsOutside(Factor), far = norm.ChannelsOutside(LargeFactor);
             int channels = norm.MeanShift.Count;
             bool isFar = shift > LargeShift + error || far.Length > ShareOfChannels * channels;

@@ -15,8 +15,8 @@ internal sealed class AffineNeverTrained : FileRule
             .Select(static norm => norm.Name)];
         if (found.Length == 0) return;
         findings.Add(FindingLevel.Note, found.Length == 1 ? found[0] : "", [], found.Length, 0,
-            $"{Ratios.Listed(found)}: all gammas are exactly 1 and all betas 0, while the running statistics have moved. "
-            + "The layers were frozen, or their parameters are missing from the optimizer's list.",
-            "If that is not meant, give the optimizer model.Parameters(); if it is, make the layer with affine: false.");
+            $"{Ratios.Listed(found)}: all gammas are exactly 1 and all betas 0, while the running statistics have "
+            + "moved. The layers were frozen, or their parameters are missing from the optimizer's list.",
+            "If that is not meant, give the optimizer model.Parameters(); else make the layer with affine: false.");
     }
 }

@@ -15,11 +15,11 @@ internal sealed class ClosedResidual : FileRule
             findings.NotChecked("which norms end a residual branch is not known");
         foreach (ExaminedNorm norm in network.SoundNorms())
         {
-            if (norm is not { EndsResidual: true, Gamma: { Length: > 0 } gamma } || gamma.Any(static value => value != 0))
-                continue;
+            if (norm is not { EndsResidual: true, Gamma: { Length: > 0 } gamma }
+                || gamma.Any(static value => value != 0)) continue;
             findings.Add(FindingLevel.Warning, norm.Name, [], 0,
-                $"All {gamma.Length} gammas of the norm that ends this residual branch are 0, as they start: the branch "
-                + "adds a constant, and its layers have no part in the outputs.",
+                $"All {gamma.Length} gammas of the norm that ends this residual branch are 0, as they start: the "
+                + "branch adds a constant, and its layers have no part in the outputs.",
                 "Train longer, or see why gamma does not move: is it in the optimizer's list, is the branch frozen?");
         }
     }

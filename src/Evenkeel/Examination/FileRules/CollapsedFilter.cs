@@ -22,8 +22,8 @@ internal sealed class CollapsedFilter : FileRule
             double least = linear.FilterNorms.Min() / median;
             findings.Add(found.Length > Ratios.WarningShare * linear.Outputs ? FindingLevel.Warning : FindingLevel.Note,
                 linear.Name, found, least,
-                $"{Ratios.Count(found.Length, "filter")} of {linear.Outputs} ({Ratios.Listed(found, "filter")}) "
-                + $"below {findings.Bound:G2} of the layer's median norm, the smallest at {least:G2}. {norm.Name} "
+                $"{Ratios.Count(found.Length, "filter")} of {linear.Outputs} ({Ratios.Listed(found, "filter")}) below "
+                + $"{findings.Bound:G2} of the layer's median norm, the smallest at {least:G2}. {norm.Name} "
                 + "normalizes behind it, so weight decay shrank them until eps took over: their outputs are constant.",
                 "Prune them: evenkeel doctor FILE --fix OUT.");
         }

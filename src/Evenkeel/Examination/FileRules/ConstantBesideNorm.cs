@@ -16,8 +16,8 @@ internal sealed class ConstantBesideNorm : FileRule
         string kinds = string.Join(", ", found.GroupBy(static remark => remark.Detail, StringComparer.Ordinal)
             .OrderByDescending(static group => group.Count()).Select(static group => $"{group.Count()} {group.Key}"));
         findings.Add(FindingLevel.Note, norms.Length == 1 ? norms[0] : "", [], found.Length, 0,
-            $"{Ratios.Count(norms.Length, "norm")} ({Ratios.Listed(norms)}) with constants beside: {kinds}. Each "
-            + "is a pass over the activations that gamma and beta could do.",
+            $"{Ratios.Count(norms.Length, "norm")} ({Ratios.Listed(norms)}) with constants beside: {kinds}. Each is a "
+            + "pass over the activations that gamma and beta could do.",
             "evenkeel fold takes them up.");
     }
 }

@@ -25,10 +25,11 @@ internal sealed class DeadChannels : FileRule
             if (found.Length == 0) continue;
             double share = found.Length / (double)norm.Channels;
             findings.Add(share >= ErrorShare ? FindingLevel.Error
-                : share > Ratios.WarningShare ? FindingLevel.Warning : FindingLevel.Note, norm.Name, found, active.Min(),
-                $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}) above 0 for less "
-                + $"than {findings.Bound:P1} of inputs, the least for {active.Min():P2}: beta is that far below -|gamma|. "
-                + "Behind the ReLU they are 0, and no gradient comes back through them.",
+                : share > Ratios.WarningShare ? FindingLevel.Warning : FindingLevel.Note,
+                norm.Name, found, active.Min(),
+                $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}) above 0 for "
+                + $"less than {findings.Bound:P1} of inputs, the least for {active.Min():P2}: beta is that far below "
+                + "-|gamma|. Behind the ReLU they are 0, and no gradient comes back through them.",
                 "Prune them (evenkeel doctor FILE --fix OUT); train with a lower rate, or without decay on beta.");
         }
     }

@@ -15,8 +15,8 @@ internal sealed class DecomposedNorm : FileRule
         string kinds = string.Join(" and ", found.GroupBy(static remark => remark.Detail, StringComparer.Ordinal)
             .Select(static group => Ratios.Count(group.Count(), group.Key)));
         findings.Add(FindingLevel.Note, found.Length == 1 ? found[0].Node : "", [], found.Length, 0,
-            $"{kinds} spelt as ReduceMean, Sub, Pow, Add, Sqrt, Div and the like (first: {found[0].Node}). Programs that "
-            + "do not join them read and write the activations many times.",
+            $"{kinds} spelt as ReduceMean, Sub, Pow, Add, Sqrt, Div and the like (first: {found[0].Node}). Programs "
+            + "that do not join them read and write the activations many times.",
             "Export again with opset 17 or later (23 for RMS norm), which have operators of their own.");
     }
 }

@@ -22,9 +22,9 @@ internal sealed class EpsDecides : FileRule
             int ruled = shares.Count(static share => share > Most);
             findings.Add(ruled > Ratios.WarningShare * norm.Channels ? FindingLevel.Warning : FindingLevel.Note,
                 norm.Name, found, shares.Max(),
-                $"eps = {norm.Eps:G3}{(norm.IsEpsKnown ? "" : " (assumed)")} is up to {shares.Max():P0} of var + eps in "
-                + $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}). There the output "
-                + "depends on the scale of the weights, and weight decay goes on shrinking the channel.",
+                $"eps = {norm.Eps:G3}{(norm.IsEpsKnown ? "" : " (assumed)")} is up to {shares.Max():P0} of var + eps "
+                + $"in {Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}). There the "
+                + "output depends on the scale of the weights, and weight decay goes on shrinking the channel.",
                 "Prune the channels (evenkeel doctor FILE --fix OUT), or train with a smaller eps.");
         }
     }

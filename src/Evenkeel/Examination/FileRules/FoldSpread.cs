@@ -25,8 +25,8 @@ internal sealed class FoldSpread : FileRule
             int[] found = Ratios.Channels(scales, scale => scale > findings.Bound * median);
             findings.Add(spread > WarningFactor * findings.Bound ? FindingLevel.Warning : FindingLevel.Note, norm.Name,
                 found, spread,
-                $"|gamma|/sqrt(var + eps) is up to {spread:G3} times the layer's median ({Ratios.Listed(found)}). Folded, "
-                + "one scale of 8-bit weights for the whole layer leaves the others no digits.",
+                $"|gamma|/sqrt(var + eps) is up to {spread:G3} times the layer's median ({Ratios.Listed(found)}). "
+                + "Folded, one scale of 8-bit weights for the whole layer leaves the others no digits.",
                 "Quantize per channel, or equalize the channels first.");
         }
     }

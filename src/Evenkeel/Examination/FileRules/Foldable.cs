@@ -9,7 +9,8 @@ internal sealed class Foldable : FileRule
 
     public override void Check(ExaminedNetwork network, FindingSink findings)
     {
-        ExaminedNorm[] norms = [.. network.Norms.Where(static norm => norm is { Family: NormFamily.Batch, Mean: not null })];
+        ExaminedNorm[] norms =
+            [.. network.Norms.Where(static norm => norm is { Family: NormFamily.Batch, Mean: not null })];
         if (norms.Length == 0) return;
         ExaminedNorm[] known = [.. norms.Where(static norm => norm.FoldObstacle is not null)];
         if (known.Length == 0)
@@ -27,9 +28,9 @@ internal sealed class Foldable : FileRule
             .OrderByDescending(static group => group.Count())
             .Select(static group => $"{group.Count()} not: {group.Key}").Take(3));
         findings.Add(FindingLevel.Note, "", [], foldable.Length, 0,
-            $"{foldable.Length} of {norms.Length} batch norms can become part of a neighbour: {kilobytes:G3} kB and "
-            + $"{Ratios.Count(foldable.Length, "pass")}{(foldable.Length == 1 ? "" : "")} over the activations less in "
-            + $"predictions, with the same outputs.{(kept.Length == 0 ? "" : $" {kept}.")}",
+            $"{foldable.Length} of {norms.Length} batch norms can become part of a neighbour: {kilobytes:G3} kB less, "
+            + "and a pass over the activations less for each, with the same "
+            + $"outputs.{(kept.Length == 0 ? "" : $" {kept}.")}",
             "evenkeel fold FILE, or model.Fold(inputs), which proves that the outputs are equal.");
     }
 }

@@ -28,8 +28,8 @@ internal sealed class GammaDecayed : FileRule
         double median = Ratios.Median(layers.Select(static layer => layer.Median));
         findings.Add(FindingLevel.Note, "", [], median,
             $"The median |gamma| is below {findings.Bound:G2} in {small.Length} of {layers.Length} norms "
-            + $"({Ratios.Listed(small)}), while filters have ordinary norms (median {filters:G2}). Weight decay on gamma "
-            + "does that: what is left is scaled up again behind it.",
+            + $"({Ratios.Listed(small)}), while filters have ordinary norms (median {filters:G2}). Weight decay on "
+            + "gamma does that: what is left is scaled up again behind it.",
             "Train without decay on gamma and beta: new AdamW(model.ParameterGroups(decay)).");
     }
 }

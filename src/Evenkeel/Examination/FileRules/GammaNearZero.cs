@@ -23,8 +23,9 @@ internal sealed class GammaNearZero : FileRule
                 ? $" Without them {norm.Before.Name} has {operations * (double)found.Length / norm.Channels:G3} "
                     + "multiplications less per sample." : "";
             findings.Add(FindingLevel.Note, norm.Name, found, sizes.Min() / median,
-                $"|gamma| is below {findings.Bound:G2} of the layer's median in {Ratios.Count(found.Length, "channel")} of "
-                + $"{norm.Channels} ({Ratios.Listed(found)}): they put out beta, whatever comes in.{saved}",
+                $"|gamma| is below {findings.Bound:G2} of the layer's median in "
+                + $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}): they put out "
+                + $"beta, whatever comes in.{saved}",
                 "Prune them and add beta to the next bias: evenkeel doctor FILE --fix OUT.");
         }
     }

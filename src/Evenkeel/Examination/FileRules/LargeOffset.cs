@@ -23,8 +23,8 @@ internal sealed class LargeOffset : FileRule
             double largest = offsets.Max();
             findings.Add(largest > WarningFactor * findings.Bound ? FindingLevel.Warning : FindingLevel.Note, norm.Name,
                 found, largest,
-                $"|mean| is up to {largest:G3} deviations in {Ratios.Listed(found)}; healthy networks stay below 10. A "
-                + $"variance computed from single-precision inputs is off by about {Error(largest):G2} of itself.",
+                $"|mean| is up to {largest:G3} deviations in {Ratios.Listed(found)}; healthy networks stay below 10. "
+                + $"A variance computed from single-precision inputs is off by about {Error(largest):G2} of itself.",
                 "Subtract a constant from the inputs of the layer, or remove the bias before it.");
         }
     }

@@ -3,6 +3,9 @@ namespace Evenkeel.Examination;
 /// <summary>EK109: a ReLU that lets everything through.</summary>
 internal sealed class LinearReLU : FileRule
 {
+    /// <summary>From this share of a layer on it is worth a note.</summary>
+    private const double NoteShare = 0.1;
+
     public override string Id => "EK109";
 
     public override string Title => "ReLU does nothing";
@@ -19,10 +22,11 @@ internal sealed class LinearReLU : FileRule
             if (norm.Activation != FollowingActivation.ReLU) continue;
             double[] active = norm.ActiveShares();
             int[] found = Ratios.Channels(active, share => share > findings.Bound);
-            if (found.Length <= Ratios.WarningShare * norm.Channels) continue;
+            if (found.Length <= NoteShare * norm.Channels) continue;
             findings.Add(FindingLevel.Note, norm.Name, found, active.Max(),
-                $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}) above 0 for more "
-                + $"than {findings.Bound:P1} of inputs: beta is that far above |gamma|. Behind the ReLU they are linear.",
+                $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}) above 0 for "
+                + $"more than {findings.Bound:P1} of inputs: beta is that far above |gamma|. Behind the ReLU they are "
+                + "linear.",
                 "Nothing is wrong; the layer could do with fewer channels, or without its ReLU.");
         }
     }

@@ -15,7 +15,8 @@ internal sealed class Misfits : FileRule
         {
             if (layer.Misfit is { } misfit)
             {
-                findings.Add(FindingLevel.Error, layer.Name, [], 1, 0, $"{Sentence(misfit)} The layer cannot run.", Remedy);
+                findings.Add(
+                    FindingLevel.Error, layer.Name, [], 1, 0, $"{Sentence(misfit)} The layer cannot run.", Remedy);
             }
             else if (layer is ExaminedNorm { AreNeighboursCertain: true, Before: { Misfit: null } before } norm
                 && norm.Family is NormFamily.Batch or NormFamily.Instance && before.Outputs != norm.Channels)

@@ -18,8 +18,8 @@ internal sealed class NegativeVariance : FileRule
             if (found.Length == 0) continue;
             bool isRoot = variance.Min() + norm.Eps < 0;
             findings.Add(FindingLevel.Error, norm.Name, found, variance.Min(),
-                $"The running variance is negative in {Ratios.Listed(found)}, down to {variance.Min():G3}. No batch has "
-                + $"such a variance{(isRoot ? ", and the square root of it plus eps is NaN" : "")}.",
+                $"The running variance is negative in {Ratios.Listed(found)}, down to {variance.Min():G3}. No batch "
+                + $"has such a variance{(isRoot ? ", and the square root of it plus eps is NaN" : "")}.",
                 "evenkeel recalibrate: the statistics are measured again.");
         }
     }

@@ -13,8 +13,8 @@ internal sealed class NeverUpdated : FileRule
         {
             if (!AreStartValues(norm)) continue;
             findings.Add(FindingLevel.Error, norm.Name, [], 1, 0,
-                $"All {norm.Channels} running means are 0 and all running variances are {norm.Variance![0]:R}: no batch "
-                + "has updated them. Eval and predictions divide by these start values.",
+                $"All {norm.Channels} running means are 0 and all running variances are {norm.Variance![0]:R}: no "
+                + "batch has updated them. Eval and predictions divide by these start values.",
                 "evenkeel recalibrate: one pass over training data measures them.");
         }
     }

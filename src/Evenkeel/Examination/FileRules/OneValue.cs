@@ -21,8 +21,9 @@ internal sealed class OneValue : FileRule
             if (!(values <= findings.Bound)) continue;
             string output = norm.Family == NormFamily.Rms ? "gamma with the input's sign" : "beta";
             findings.Add(FindingLevel.Error, norm.Name, [], values.Value,
-                $"It normalizes over {values} value: less its own mean that is 0, so the output is {output}, whatever "
-                + "comes in.", "Normalize over more: more channels per group, larger planes, or no norm here.");
+                $"It normalizes over {values} value: less its own mean that is 0, so the output is {output}, "
+                + "whatever comes in.", "Normalize over more: more channels per group, larger planes, or no norm "
+                + "here.");
         }
     }
 }

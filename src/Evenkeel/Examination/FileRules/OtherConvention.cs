@@ -19,8 +19,9 @@ internal sealed class OtherConvention : FileRule
         {
             double momentum = swapped[0].StoredMomentum!.Value;
             findings.Add(FindingLevel.Note, swapped.Length == 1 ? swapped[0].Name : "", [], momentum,
-                $"{Ratios.Listed([.. swapped.Select(static norm => norm.Name)])}: the momentum is {momentum:G3}. ONNX's is "
-                + "the weight of the old value, so PyTorch's 0.1 is written as 0.9; this looks like PyTorch's number.",
+                $"{Ratios.Listed([.. swapped.Select(static norm => norm.Name)])}: the momentum is {momentum:G3}. "
+                + "ONNX's is the weight of the old value, so PyTorch's 0.1 is written as 0.9; this looks like "
+                + "PyTorch's number.",
                 "Predictions do not use it. Before training on, set the momentum that is meant.");
         }
 
@@ -28,8 +29,8 @@ internal sealed class OtherConvention : FileRule
             .Select(static norm => norm.Name)];
         if (keras.Length == 0) return;
         findings.Add(FindingLevel.Note, keras.Length == 1 ? keras[0] : "", [], KerasEps, 1e-5,
-            $"{Ratios.Listed(keras)}: the names are those of Keras, whose eps is 1e-3 and momentum 0.99. PyTorch's layers "
-            + "with 1e-5 and 0.1 give other outputs with the same numbers.",
+            $"{Ratios.Listed(keras)}: the names are those of Keras, whose eps is 1e-3 and momentum 0.99. PyTorch's "
+            + "layers with 1e-5 and 0.1 give other outputs with the same numbers.",
             "Load them into BatchNormalization(features, NormConvention.Keras), or pass eps: 1e-3, momentum: 0.01.");
     }
 }

@@ -22,8 +22,9 @@ internal sealed class RedundantBias : FileRule
                 : Enumerable.Range(0, bias.Length).Max(i => Math.Abs(bias[i]) / deviations[i]);
             bool isLarge = largest > findings.Bound && norm.AreNeighboursCertain;
             findings.Add(isLarge ? FindingLevel.Warning : FindingLevel.Note, linear.Name, [], largest,
-                $"Its bias is taken away again by {norm.Name}, {(norm.AreNeighboursCertain ? "which" : "which likely")} "
-                + $"subtracts each channel's mean: {Ratios.Count(bias.Length, "parameter")} without effect."
+                $"Its bias is taken away again by {norm.Name}, "
+                + $"{(norm.AreNeighboursCertain ? "which" : "which likely")} subtracts each channel's mean: "
+                + $"{Ratios.Count(bias.Length, "parameter")} without effect."
                 + (isLarge ? $" It is up to {largest:G3} deviations, which costs digits in single precision." : ""),
                 "Make the layer with bias: false; evenkeel fold removes it.");
         }

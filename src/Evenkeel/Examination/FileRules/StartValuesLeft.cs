@@ -27,7 +27,8 @@ internal sealed class StartValuesLeft : FileRule
             if (LeftIn(norm) is not { } left || left <= findings.Bound) continue;
             string needed = norm.Momentum is { } m and > 0 and < 1
                 ? $" {Math.Ceiling(VectorMath.Log(findings.Bound) / VectorMath.Log(1 - m)):F0} batches leave "
-                    + $"{findings.Bound:P0} at a momentum of {m:G3}{(norm.IsMomentumKnown ? "" : ", which is assumed")}."
+                    + $"{findings.Bound:P0} at a momentum of "
+                    + $"{m:G3}{(norm.IsMomentumKnown ? "" : ", which is assumed")}."
                 : "";
             findings.Add(left > ErrorFactor * findings.Bound ? FindingLevel.Error : FindingLevel.Warning, norm.Name, [],
                 left, $"The running statistics hold {norm.Batches} batches, and {left:P1} of them is still the start "

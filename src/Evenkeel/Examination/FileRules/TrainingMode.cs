@@ -13,8 +13,8 @@ internal sealed class TrainingMode : FileRule
         {
             if (remark.Kind != GraphRemarkKind.TrainingMode) continue;
             findings.Add(FindingLevel.Error, remark.Node, [], 1, 0,
-                $"The norm is in training mode ({remark.Detail}): the answer for a sample depends on the others in its "
-                + "batch, and the running statistics are not used.",
+                $"The norm is in training mode ({remark.Detail}): the answer for a sample depends on the others in "
+                + "its batch, and the running statistics are not used.",
                 "Export again after model.eval(), or with TrainingMode.EVAL.");
         }
     }

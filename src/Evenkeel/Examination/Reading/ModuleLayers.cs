@@ -88,7 +88,8 @@ internal static class ModuleLayers
     private static ExaminedLinear Linear(string name, Module module, Parameter weight, Parameter? bias, int groups)
     {
         long[] sizes = [.. weight.Value.Shape.Select(static size => (long)size)];
-        FilterLayout layout = FilterLayout.Along(sizes, module is IOutputsInDimension1 ? 1 : 0) with { Groups = groups };
+        int axis = module is IOutputsInDimension1 ? 1 : 0;
+        FilterLayout layout = FilterLayout.Along(sizes, axis) with { Groups = groups };
         FilterScan scan = Scan(weight.Value, layout);
         var bad = new List<(string, long)>();
         if (scan.NotFinite > 0) bad.Add(("weight", scan.NotFinite));

@@ -3,8 +3,8 @@ using Evenkeel.Nn;
 namespace Evenkeel.Examination;
 
 /// <summary>
-/// The layers of a module in the order in which they are registered. In a <see cref="Sequential"/>, and in the
-/// library's <see cref="BasicBlock"/>, that is the order of the data; elsewhere it is likely.
+/// The layers of a module in the order in which they are registered. In a <see cref="Sequential"/> and in the library's
+/// networks that is the order of the data; elsewhere it is likely.
 /// </summary>
 internal sealed class ModuleTree
 {
@@ -47,14 +47,17 @@ internal sealed class ModuleTree
             Follow(activation, isCertain);
             AddOthers(name, module);
         }
+        else if (module is DeepMLP deep)
+        {
+            VisitDeep(name, deep);
+        }
         else if (module.Children.Count > 0)
         {
             VisitChildren(name, module, isCertain);
         }
-        else if (module is not (Identity or Dropout or Dropout2d))
+        else if (module is not (Identity or Dropout or Dropout2d or Flatten))
         {
             // What is neither linear nor a norm, for example a pool, ends the chain.
-            Follow(FollowingActivation.None, isCertain);
             _last = null;
             AddOthers(name, module);
         }
@@ -62,29 +65,37 @@ internal sealed class ModuleTree
 
     private void VisitChildren(string name, Module module, bool isCertain)
     {
-        bool isOrdered = module is Sequential, isBlock = module is BasicBlock;
+        bool isBlock = module is BasicBlock;
+        bool isOrdered = isBlock || module is Sequential or LeNet or ResNet or ImageNetResNet or FullyConnected;
         _isChain &= isOrdered;
         AddOthers(name, module);
-        if (!isOrdered) _last = null;
-        ExaminedNorm? lastOfBlock = null;
+        if (isBlock || !isOrdered || !isCertain) _last = null;
         foreach ((string part, Module child) in module.Children)
         {
-            if (isBlock && part == "downsample") EndResidual(lastOfBlock);
-            Visit(Module.Join(name, part), child, isCertain && (isOrdered || isBlock));
-            if (isBlock && part == "bn2") lastOfBlock = _layers[^1] as ExaminedNorm;
+            Visit(Module.Join(name, part), child, isOrdered);
+            if (isBlock && part is "bn2" or "downsample") EndResidual();
         }
 
-        if (isBlock && lastOfBlock is not null) EndResidual(lastOfBlock);
-        if (!isOrdered) _last = null;
+        if (isBlock || !isOrdered) _last = null;
     }
 
-    /// <summary>The output of a norm goes into a sum, and no further activation is its own.</summary>
-    private void EndResidual(ExaminedNorm? norm)
+    /// <summary>A deep network registers its layers by kind, and runs them in turns.</summary>
+    private void VisitDeep(string name, DeepMLP deep)
+    {
+        for (int i = 0; i < deep.Depth; i++)
+        {
+            Visit(Module.Join(name, $"linears.{i}"), deep.Linears[i], isCertain: true);
+            if (i < deep.Norms.Count) Visit(Module.Join(name, $"bns.{i}"), deep.Norms[i], isCertain: true);
+            Visit(Module.Join(name, $"relus.{i}"), deep.Activations[i], isCertain: true);
+        }
+    }
+
+    /// <summary>The output of the last norm goes into a sum, and no activation is its own.</summary>
+    private void EndResidual()
     {
         _last = null;
-        if (norm is null) return;
-        int place = _layers.FindIndex(layer => layer.Name == norm.Name);
-        _layers[place] = (ExaminedNorm)_layers[place] with { EndsResidual = true, Activation = FollowingActivation.None };
+        if (_layers[^1] is ExaminedNorm norm)
+            _layers[^1] = norm with { EndsResidual = true, Activation = FollowingActivation.None };
     }
 
     private void Add(ExaminedLayer layer, bool isCertain)
@@ -95,7 +106,13 @@ internal sealed class ModuleTree
             bool isDirect = _last is { IsActive: false };
             ExaminedLinear? before = isDirect ? _layers[_last!.Value.Place] as ExaminedLinear : null;
             if (before?.Outputs != norm.Channels) before = null;
-            layer = norm with { Before = before, AreNeighboursCertain = isCertain };
+            bool isFoldable = isCertain && before is not null && norm is { Family: NormFamily.Batch, Mean: not null };
+            layer = norm with
+            {
+                Before = before,
+                AreNeighboursCertain = isCertain,
+                FoldObstacle = isFoldable ? "" : null,
+            };
         }
         else if (layer is ExaminedLinear linear && _last is { } last && _layers[last.Place] is ExaminedNorm previous)
         {

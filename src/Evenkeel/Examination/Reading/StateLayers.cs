@@ -48,7 +48,8 @@ internal sealed class StateLayers
             return;
         }
 
-        string? weight = layer.Parts.FirstOrDefault(part => part is "weight" or "kernel" && IsWeight(layer.KeyOf(part)));
+        string? weight =
+            layer.Parts.FirstOrDefault(part => part is "weight" or "kernel" && IsWeight(layer.KeyOf(part)));
         string? bias = weight is null ? null
             : layer.Parts.FirstOrDefault(part => part == "bias" && VectorSizes(layer.KeyOf(part)) is { Count: 1 });
         if (weight is not null) _layers.Add(Linear(layer, weight, bias));
@@ -127,7 +128,8 @@ internal sealed class StateLayers
         return sizes[0] % groups == 0 ? transposed with { Groups = groups } : null;
     }
 
-    /// <summary>A tensor that is no part of a layer: whether its values are numbers. A mask has infinite ones.</summary>
+    /// <summary>A tensor that is no part of a layer: whether its values are numbers. A mask has infinite ones.
+    /// </summary>
     private void AddOther(string name)
     {
         if (_source.FloatTypeOf(name) is null) return;

@@ -29,12 +29,14 @@ internal sealed class FrozenState : TrainingRule
         {
             TrainedNorm norm = training.Norms[i];
             if (norm.Tracking is not { Running: { } running } tracking) continue;
-            if (tracking.State != NormState.Active) CheckStill(norm, running, sums.AsSpan(Hashes * i, Hashes), findings);
+            Span<double> known = sums.AsSpan(Hashes * i, Hashes);
+            if (tracking.State != NormState.Active) CheckStill(norm, running, known, findings);
             else if (norm.UpdatesInStep > 0) CheckActive(training, norm, tracking, findings);
         }
     }
 
-    private static void CheckStill(TrainedNorm norm, RunningStatistics running, Span<double> known, FindingSink findings)
+    private static void CheckStill(
+        TrainedNorm norm, RunningStatistics running, Span<double> known, FindingSink findings)
     {
         // Two sums of a frozen vector are two numbers that do not change; the second depends on the order.
         double sum = 0, ordered = 0;
@@ -53,13 +55,15 @@ internal sealed class FrozenState : TrainingRule
             "Look for code that writes running_mean or running_var (a callback, a load), or Unfreeze the layer.");
     }
 
-    private static void CheckActive(TrainingView training, TrainedNorm norm, ITrackingNorm tracking, FindingSink findings)
+    private static void CheckActive(
+        TrainingView training, TrainedNorm norm, ITrackingNorm tracking, FindingSink findings)
     {
         bool isAffineFrozen = norm.Gamma is { RequiresGradient: false } && norm.Beta is not { RequiresGradient: true };
         if (isAffineFrozen)
         {
             findings.Add(FindingLevel.Warning, norm.Name, [], norm.UpdatesInStep, 0,
-                $"gamma and beta of {norm.Name} are frozen, but its running statistics follow each batch: the frozen part "
+                $"gamma and beta of {norm.Name} are frozen, but its running statistics follow each batch: the frozen "
+                + "part "
                 + "changes all the same, and evaluation with it.",
                 "Call FreezeNorms() on the frozen part: its norms then use the statistics they have.");
             return;
@@ -71,7 +75,8 @@ internal sealed class FrozenState : TrainingRule
         double perChannel = values * (training.Samples / (double)samples);
         if (perChannel >= findings.Bound) return;
         findings.Add(FindingLevel.Warning, norm.Name, [], perChannel,
-            $"{norm.Name} takes its statistics from {perChannel:F0} values per channel while the network is fine-tuned: "
+            $"{norm.Name} takes its statistics from {perChannel:F0} values per channel while the network is "
+            + "fine-tuned: "
             + "they are worse than those it came with.",
             "Call FreezeNorms() on the part that is already trained, or use larger batches.");
     }

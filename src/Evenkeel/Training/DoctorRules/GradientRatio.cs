@@ -6,10 +6,7 @@ namespace Evenkeel.Training;
 /// The root mean square of the gradient in the first layer against that in the last one: vanishing below 1/1000 with
 /// less than 1e-4 in the first, exploding above <see cref="DoctorRule.Bound"/>. Source: AUTOTRAINER, ICSE 2021.
 /// </summary>
-/// <remarks>
-/// Gradients are taken relative to the weights (|g|/|w|, which does not change if weights are scaled before a norm, once
-/// it is multiplied by |w|²): see docs/doctor/EK304.md. It must hold in five looks in a row.
-/// </remarks>
+/// <remarks>It must hold in five looks in a row.</remarks>
 internal sealed class GradientRatio : TrainingRule
 {
     private const double Vanishing = 1e-3, Small = 1e-4;
@@ -23,8 +20,8 @@ internal sealed class GradientRatio : TrainingRule
 
     public override void OnStep(TrainingView training, FindingSink findings)
     {
-        TrainedWeight? first = training.Weights.FirstOrDefault(static weight => weight is { HasGradient: true, Outputs: > 0 }),
-            last = training.Weights.LastOrDefault(static weight => weight is { HasGradient: true, Outputs: > 0 });
+        TrainedWeight? first = training.Weights.FirstOrDefault(TrainingRules.Learns),
+            last = training.Weights.LastOrDefault(TrainingRules.Learns);
         if (first is null || last is null || ReferenceEquals(first, last)) return;
         double ratio = last.GradientRms > 0 ? first.GradientRms / last.GradientRms : 1;
         double[] counts = training.Memory("looks", 2);
@@ -32,7 +29,8 @@ internal sealed class GradientRatio : TrainingRule
         if (TrainingRules.HasHeld(ref counts[0], vanishes, Looks))
         {
             findings.Add(FindingLevel.Warning, first.Layer, [], ratio, Vanishing,
-                $"The gradient of {first.Name} is {ratio:G2} times that of {last.Name}: it vanishes on the way, and the "
+                $"The gradient of {first.Name} is {ratio:G2} times that of {last.Name}: it vanishes on the way, and "
+                + "the "
                 + "first layers hardly learn.",
                 "Put a norm behind each layer, or start with KaimingNormal and ReLU in place of sigmoids.");
         }

@@ -35,10 +35,12 @@ internal sealed class RanksDrift : TrainingRule
             bool isWeight = tensor < parameters.Count;
             string name = isWeight ? parameters[tensor].Name : buffers[tensor - parameters.Count].Name;
             findings.Add(FindingLevel.Error, name, [], other, 0,
-                $"{name} of rank {other} is not that of rank 0 after step {training.Iteration}: the ranks train different "
+                $"{name} of rank {other} is not that of rank 0 after step {training.Iteration}: the ranks train "
+                + "different "
                 + "networks.",
                 isWeight
-                    ? "Begin with the same seed and weights on all ranks, add up gradients in the same order, and go on "
+                    ? "Begin with the same seed and weights on all ranks, add up gradients in the same order, and go "
+                    + "on "
                     + "from the last checkpoint that all ranks share."
                     : "Convert the norms to SyncBatchNorm, or give every rank the statistics of rank 0.");
             return;
@@ -47,7 +49,7 @@ internal sealed class RanksDrift : TrainingRule
 
     private static int Differs(double[] all, int length, int tensor)
     {
-        for (int rank = 1; 2 * length * rank / 2 < all.Length; rank++)
+        for (int rank = 1; rank * length < all.Length; rank++)
         {
             int at = (rank * length) + (2 * tensor);
             if (all[at] != all[2 * tensor] || all[at + 1] != all[(2 * tensor) + 1]) return rank;

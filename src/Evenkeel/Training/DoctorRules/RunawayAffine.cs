@@ -33,11 +33,14 @@ internal sealed class RunawayAffine : TrainingRule
             if (!TrainingRules.HasHeld(ref counts[i], isOpen && measured > findings.Bound, Looks)) continue;
             findings.Add(FindingLevel.Note, norm.Name, [], measured,
                 growth >= offset
-                    ? $"gamma of {norm.Name} has grown {growth:G3} times since the start: the layer behind it gets ever "
+                    ? $"gamma of {norm.Name} has grown {growth:G3} times since the start: the layer behind it gets "
+                    + "ever "
                     + "larger inputs."
-                    : $"beta of {norm.Name} is {offset:G3} times its gamma: the output is nearly a constant, and what the "
+                    : $"beta of {norm.Name} is {offset:G3} times its gamma: the output is nearly a constant, and what "
+                    + "the "
                     + "layer has normalized hardly counts.",
-                "Lower the learning rate of gamma and beta (a ParameterGroup of their own), or give them a small weight "
+                "Lower the learning rate of gamma and beta (a ParameterGroup of their own), or give them a small "
+                + "weight "
                 + "decay.");
         }
     }
@@ -46,8 +49,15 @@ internal sealed class RunawayAffine : TrainingRule
     {
         if (parameter is null || parameter.Count == 0) return 0;
         double squares = 0;
-        Tensor value = parameter.Value;
-        for (int i = 0; i < value.Count; i++) squares += value.ValueAt(i) * value.ValueAt(i);
-        return Math.Sqrt(squares / value.Count);
+        if (parameter.DType == DType.Float64)
+        {
+            foreach (double value in parameter.Value.AsSpan<double>()) squares += value * value;
+        }
+        else
+        {
+            foreach (float value in parameter.Value.AsSpan<float>()) squares += (double)value * value;
+        }
+
+        return Math.Sqrt(squares / parameter.Count);
     }
 }

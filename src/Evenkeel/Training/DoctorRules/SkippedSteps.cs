@@ -26,7 +26,8 @@ internal sealed class SkippedSteps : TrainingRule
         if (layer.Length > 0)
         {
             findings.Add(FindingLevel.Warning, layer, channel is { } one ? [one] : [], share, 0,
-                $"Step {training.Iteration} was skipped: its loss or gradient is not finite. The first such values come "
+                $"Step {training.Iteration} was skipped: its loss or gradient is not finite. The first such values "
+                + "come "
                 + $"from {place}.",
                 "Clip the gradients (MaxGradientNorm = 1) or lower the learning rate; if it is the inputs, check the "
                 + "samples of that batch.");

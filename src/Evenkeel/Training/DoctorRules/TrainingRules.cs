@@ -20,6 +20,9 @@ internal static class TrainingRules
         return looks >= needed;
     }
 
+    /// <summary>Whether it is a linear layer or a convolution that got a gradient.</summary>
+    public static bool Learns(TrainedWeight weight) => weight is { HasGradient: true, Outputs: > 0 };
+
     /// <summary>The value below which a share of the values lies.</summary>
     public static double Quantile(double[] values, double share)
     {

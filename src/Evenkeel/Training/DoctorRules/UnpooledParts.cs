@@ -23,9 +23,11 @@ internal sealed class UnpooledParts : TrainingRule
             if (samples == 0 || samples >= training.Samples) continue;
             findings.Add(FindingLevel.Warning, norm.Name, [], norm.UpdatesInStep, 1,
                 $"{norm.Name} takes {norm.UpdatesInStep} statistics in one step, each of {samples} of the "
-                + $"{training.Samples} samples: the network is that of batches of {samples}, whatever the gradients add "
+                + $"{training.Samples} samples: the network is that of batches of {samples}, whatever the gradients "
+                + "add "
                 + "up to.",
-                "Set TrainerOptions.MicroBatches, which pools the statistics of the parts, or pass the batch as a whole.");
+                "Set TrainerOptions.MicroBatches, which pools the statistics of the parts, or pass the batch as a "
+                + "whole.");
         }
     }
 }

@@ -14,6 +14,8 @@ internal sealed class UnusedParameter : TrainingRule
 
     public override void OnEpoch(TrainingView training, EpochRecord record, FindingSink findings)
     {
+        // No step was taken: that is another rule's (EK307).
+        if (!Enumerable.Range(0, training.Parameters.Count).Any(training.HadGradient)) return;
         var optimized = new HashSet<Parameter>(
             training.Trainer.Optimizer.Groups.SelectMany(static group => group.Parameters),
             ReferenceEqualityComparer.Instance);

@@ -4,10 +4,12 @@ namespace Evenkeel.Training;
 
 /// <summary>
 /// The share of a layer's outputs whose gradients are exactly zero in at least three looks in a row and over 200
-/// samples: they are dead. Source of the bound: AUTOTRAINER, ICSE 2021 (dying ReLU from 70 % on).
+/// samples: they are dead. A loss below a hundredth of the first is not looked at. Source of the bound: AUTOTRAINER,
+/// ICSE 2021 (dying ReLU from 70 % on).
 /// </summary>
 internal sealed class ZeroGradients : TrainingRule
 {
+    private const double LittleLoss = 0.01;
     private const int Looks = 3, SamplesNeeded = 200;
 
     public override string Id => "EK305";
@@ -18,13 +20,15 @@ internal sealed class ZeroGradients : TrainingRule
 
     public override void OnStep(TrainingView training, FindingSink findings)
     {
-        TrainedWeight? last = training.Weights.LastOrDefault(static weight => weight is { HasGradient: true, Outputs: > 0 });
-        // Nothing is left to learn: the loss is exactly at its minimum.
-        if (last is null || last.GradientRms == 0) return;
+        TrainedWeight? last = training.Weights.LastOrDefault(TrainingRules.Learns);
+        double[] first = training.Memory("first loss", 1);
+        if (first[0] == 0) first[0] = training.Loss;
+        // Little is left to learn: softmax of samples that are right for sure is exactly 0 or 1.
+        if (last is null || training.Loss < LittleLoss * first[0]) return;
         int needed = Math.Max(Looks, (SamplesNeeded + training.Samples - 1) / training.Samples);
         foreach (TrainedWeight weight in training.Weights)
         {
-            if (!weight.HasGradient || weight.Outputs == 0 || ReferenceEquals(weight, last)) continue;
+            if (!TrainingRules.Learns(weight) || ReferenceEquals(weight, last)) continue;
             int dead = 0;
             for (int output = 0; output < weight.Outputs; output++)
             {
