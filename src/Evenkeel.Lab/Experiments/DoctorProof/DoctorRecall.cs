@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evenkeel.Data;
 using Evenkeel.Examination;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Regularization;
@@ -22,8 +23,10 @@ internal sealed class DoctorRecall : Experiment
     /// <summary>Held-out images; two thirds of them are tested on.</summary>
     private const int Held = 1500, QuickCount = 300, QuickHeld = 450;
 
-    /// <summary>Training images that the doctor sees.</summary>
-    private const int Seen = 512;
+    /// <summary>
+    /// Training images that the doctor sees, enough for every rule, and those of which statistics are made exact.
+    /// </summary>
+    private const int Seen = 256, Exact = 500;
 
     /// <summary>Rules that say what could be saved, or what the next training needs: no injury is theirs.</summary>
     private static readonly HashSet<string> s_unneeded = ["EK211", "EK212", "EK213", "EK214"];
@@ -36,7 +39,7 @@ internal sealed class DoctorRecall : Experiment
 
     public override string Description =>
         "LeNet with batch norm, trained on a thousand images, then injured in nine ways, from weak to strong. The " +
-        "doctor looks at each injured network with 512 training images. For each strength: whether it warns, and " +
+        "doctor looks at each injured network with 256 training images. For each strength: whether it warns, and " +
         "how much test accuracy the injury costs.";
 
     public override string Page => "docs/lessons/r-doctor.md#doctor-recall";
@@ -80,6 +83,8 @@ internal sealed class DoctorRecall : Experiment
             foreach (double strength in strengths)
             {
                 Module injured = injury.Of(healthy, strength);
+                if (!injury.IsOfStatistics)
+                    Recalibrate(context, injured, images);
                 FindingLevel? level = Examine(context, injured, images).Findings
                     .Where(finding => injury.Rules.Contains(finding.Rule))
                     .Max(static finding => (FindingLevel?)finding.Level);
@@ -137,13 +142,17 @@ internal sealed class DoctorRecall : Experiment
             ComparedNorm.All.Single(static norm => norm.Name == ComparedNorm.Batch), random);
         if (context.DType == DType.Float64) net.To(DType.Float64);
         var training = new ClassifierTraining(net, new Adam(net.Parameters(), Rate));
-        using Data.DataLoader batches = images.Batches(BatchSize, random);
+        using DataLoader batches = images.Batches(BatchSize, random);
         for (int epoch = 0; epoch < context.Epochs; epoch++)
             training.Epoch(batches, _ => context.Report(0, "training"));
         // What is found later is then the injury, not what the moving averages have left.
-        net.Recalibrate(images.Train, cancellationToken: context.Cancellation);
+        Recalibrate(context, net, images);
         return net;
     }
+
+    private static void Recalibrate(ExperimentContext context, Module net, FewGarments images) => net.Recalibrate(
+        new Subset(images.Train, [.. Enumerable.Range(0, Math.Min(Exact, images.Train.Count))]),
+        cancellationToken: context.Cancellation);
 
     private static Diagnosis Examine(ExperimentContext context, Module net, FewGarments images) => Doctor.Examine(
         net, new DoctorData(images.Train) { Limit = Seen }, new DoctorOptions { Disabled = s_unneeded },

@@ -24,8 +24,8 @@ internal sealed class InjuredNorm
     private InjuredNorm(BatchNorm norm, Module layer)
     {
         _norm = norm;
-        _weight = layer.OwnParameters["weight"].Value;
-        _bias = layer.OwnParameters.GetValueOrDefault("bias")?.Value;
+        _weight = layer is Conv2d convolution ? convolution.Weight.Value : ((Linear)layer).Weight.Value;
+        _bias = (layer is Conv2d other ? other.Bias : ((Linear)layer).Bias)?.Value;
     }
 
     /// <summary>The batch norms of a network in their order, each behind a linear layer or a convolution.</summary>
@@ -52,16 +52,16 @@ internal sealed class InjuredNorm
         {
             var channel = new NormChannel
             {
-                Mean = mean.ValueAt(c),
-                Variance = variance.ValueAt(c),
-                Gamma = gamma.ValueAt(c),
-                Beta = beta.ValueAt(c),
+                Mean = Get(mean, c),
+                Variance = Get(variance, c),
+                Gamma = Get(gamma, c),
+                Beta = Get(beta, c),
             };
             change(c, channel);
-            mean.SetValueAt(c, channel.Mean);
-            variance.SetValueAt(c, channel.Variance);
-            gamma.SetValueAt(c, channel.Gamma);
-            beta.SetValueAt(c, channel.Beta);
+            Set(mean, c, channel.Mean);
+            Set(variance, c, channel.Variance);
+            Set(gamma, c, channel.Gamma);
+            Set(beta, c, channel.Beta);
         }
     }
 
@@ -73,12 +73,12 @@ internal sealed class InjuredNorm
     {
         foreach (Tensor tensor in _bias is null ? [_weight] : (ReadOnlySpan<Tensor>)[_weight, _bias])
         {
-            for (int i = 0; i < tensor.Count; i++) tensor.SetValueAt(i, tensor.ValueAt(i) * factor);
+            for (int i = 0; i < tensor.Count; i++) Set(tensor, i, Get(tensor, i) * factor);
         }
     }
 
     /// <summary>Adds to the bias of one output of the layer before, which must have biases.</summary>
-    public void ShiftLayer(int output, double shift) => _bias!.SetValueAt(output, _bias!.ValueAt(output) + shift);
+    public void ShiftLayer(int output, double shift) => Set(_bias!, output, Get(_bias!, output) + shift);
 
     /// <summary>Makes one channel a copy of another, its filter included.</summary>
     public void Copy(int from, int to)
@@ -90,7 +90,16 @@ internal sealed class InjuredNorm
         {
             if (tensor is null) continue;
             int size = tensor.Count / tensor.Shape[0];
-            for (int i = 0; i < size; i++) tensor.SetValueAt((to * size) + i, tensor.ValueAt((from * size) + i));
+            for (int i = 0; i < size; i++) Set(tensor, (to * size) + i, Get(tensor, (from * size) + i));
         }
+    }
+
+    private static double Get(Tensor tensor, int i) =>
+        tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i] : tensor.AsSpan<float>()[i];
+
+    private static void Set(Tensor tensor, int i, double value)
+    {
+        if (tensor.DType == DType.Float64) tensor.AsSpan<double>()[i] = value;
+        else tensor.AsSpan<float>()[i] = (float)value;
     }
 }

@@ -26,24 +26,24 @@ internal sealed record Injury(string Name, string Title, string Words, string Un
     public static IReadOnlyList<Injury> All { get; } =
     [
         new("means-off", "running means off", "running means that are off", "standard deviations, in all norms",
-            ["EK201", "EK202"], [0.02, 0.05, 0.1, 0.2, 0.5, 1], static (norms, strength) =>
+            ["EK201", "EK202"], [0.05, 0.2, 0.5, 1], static (norms, strength) =>
             {
                 foreach (InjuredNorm norm in norms)
                 {
                     norm.Each((c, channel) => channel.Mean +=
                         (c % 2 == 0 ? strength : -strength) * Math.Sqrt(channel.Variance));
                 }
-            }),
+            }) { IsOfStatistics = true },
         new("variances-off", "running variances off", "running variances that are off",
             "factor, up or down, in all norms",
-            ["EK201", "EK202"], [1.1, 1.25, 1.5, 2, 4, 16], static (norms, strength) =>
+            ["EK201", "EK202"], [1.25, 2, 4, 16], static (norms, strength) =>
             {
                 foreach (InjuredNorm norm in norms)
                     norm.Each((c, channel) => channel.Variance *= c % 2 == 0 ? strength : 1 / strength);
-            }),
+            }) { IsOfStatistics = true },
         new("start-values", "start values left", "start values left in the statistics",
             "share of 0 and 1 in the statistics of all norms",
-            ["EK104", "EK201", "EK202"], [0.001, 0.01, 0.05, 0.1, 0.3, 0.6], static (norms, strength) =>
+            ["EK104", "EK201", "EK202"], [0.01, 0.1, 0.3, 0.6], static (norms, strength) =>
             {
                 foreach (InjuredNorm norm in norms)
                 {
@@ -54,16 +54,16 @@ internal sealed record Injury(string Name, string Title, string Words, string Un
                     });
                     norm.SetBatches(Math.Round(Math.Log(strength) / Math.Log(Kept)));
                 }
-            }),
+            }) { IsOfStatistics = true },
         new("dead-channels", "dead channels", "dead channels", "channels of 16 in the second norm",
-            ["EK108", "EK204"], [1, 2, 4, 8, 12, 16], static (norms, strength) =>
+            ["EK108", "EK204"], [2, 4, 8, 16], static (norms, strength) =>
                 norms[One].Each((c, channel) =>
                 {
                     if (c < strength) channel.Beta = -Dead * Math.Abs(channel.Gamma);
                 })),
         new("small-filters", "filters shrunk", "filters that decay has shrunk",
             "1/factor of all filters of the second convolution",
-            ["EK106", "EK107"], [3, 10, 30, 100, 300, 1000], static (norms, strength) =>
+            ["EK106", "EK107"], [30, 100, 300, 1000], static (norms, strength) =>
             {
                 norms[One].ScaleLayer(1 / strength);
                 norms[One].Each((_, channel) =>
@@ -74,7 +74,7 @@ internal sealed record Injury(string Name, string Title, string Words, string Un
             }),
         new("offset", "large offset", "a large offset before a norm",
             "standard deviations, added to the biases of the second convolution",
-            ["EK115"], [1e1, 1e2, 1e3, 1e4, 1e5, 1e6], static (norms, strength) =>
+            ["EK115"], [1e2, 1e3, 1e5, 1e8], static (norms, strength) =>
                 norms[One].Each((c, channel) =>
                 {
                     double offset = strength * Math.Sqrt(channel.Variance);
@@ -82,22 +82,28 @@ internal sealed record Injury(string Name, string Title, string Words, string Un
                     channel.Mean += offset;
                 })),
         new("twins", "twins", "channels that are copies", "pairs among the 16 channels of the second norm",
-            ["EK118"], [1, 2, 4, 6, 8], static (norms, strength) =>
+            ["EK118"], [1, 2, 4, 8], static (norms, strength) =>
             {
                 for (int pair = 0; pair < strength; pair++) norms[One].Copy(2 * pair, (2 * pair) + 1);
             }),
         new("small-gammas", "gammas decayed", "decayed gammas", "1/factor of all gammas",
-            ["EK108", "EK123", "EK204"], [2, 5, 10, 20, 50, 100], static (norms, strength) =>
+            ["EK108", "EK123", "EK204"], [2, 10, 20, 100], static (norms, strength) =>
             {
                 foreach (InjuredNorm norm in norms) norm.Each((_, channel) => channel.Gamma /= strength);
             }),
         new("not-finite", "NaN", "a statistic that is not finite", "channels of 16 in the second norm",
-            ["EK101"], [1, 4, 16], static (norms, strength) =>
+            ["EK101"], [1, 16], static (norms, strength) =>
                 norms[One].Each((c, channel) =>
                 {
                     if (c < strength) channel.Variance = double.NaN;
-                })),
+                })) { IsOfStatistics = true },
     ];
+
+    /// <summary>
+    /// Whether the statistics are injured. Those of another injury are made exact again, as a training would have left
+    /// them.
+    /// </summary>
+    public bool IsOfStatistics { get; private init; }
 
     /// <summary>A copy of a network with this injury.</summary>
     public Module Of(Module healthy, double strength)

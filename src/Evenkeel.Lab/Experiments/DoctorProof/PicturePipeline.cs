@@ -25,17 +25,48 @@ internal sealed record PicturePipeline(string Name, double[] Scale, double[] Shi
     /// <summary>Whether the memory of a picture is (H, W, C), read as if it were (C, H, W).</summary>
     public bool IsInterleaved { get; init; }
 
+    /// <summary>
+    /// What the doctor says of inputs that come through this pipeline by mistake: "with the inputs ...". Null if it
+    /// knows no preparation that helps.
+    /// </summary>
+    public string? Remedy { get; init; }
+
     /// <summary>The six mistakes with pictures for a network that wants another pipeline.</summary>
     /// <param name="right">What the network was trained with: one of the two above.</param>
-    public static IReadOnlyList<PicturePipeline> Mistakes(PicturePipeline right) =>
-    [
-        new("times-255", [255, 255, 255], [0, 0, 0]),
-        right with { Name = "reversed", IsReversed = true },
-        (right == Unit ? ImageNet : Unit) with { Name = "mean-and-deviation" },
-        new("minus-1-to-1", [2, 2, 2], [-1, -1, -1]),
-        right with { Name = "layout", IsInterleaved = true },
-        right with { Name = "255-twice", Scale = [.. right.Scale.Select(static scale => scale / 255)] },
-    ];
+    public static IReadOnlyList<PicturePipeline> Mistakes(PicturePipeline right)
+    {
+        bool isUnit = right == Unit;
+        const string Range = "0 to 1", Deviations = "ImageNet's mean 0 and deviation 1";
+        return
+        [
+            new("times-255", [255, 255, 255], [0, 0, 0])
+            {
+                Remedy = isUnit ? "divided by 255" : $"brought from 0 to 255 to {Deviations}",
+            },
+            right with
+            {
+                Name = "reversed",
+                IsReversed = true,
+                Remedy = "given with the channels in reverse order (RGB for BGR)",
+            },
+            (isUnit ? ImageNet : Unit) with
+            {
+                Name = "mean-and-deviation",
+                Remedy = isUnit ? $"brought from {Deviations} to {Range}" : $"brought from {Range} to {Deviations}",
+            },
+            new("minus-1-to-1", [2, 2, 2], [-1, -1, -1])
+            {
+                Remedy = $"brought from -1 to 1 to {(isUnit ? Range : Deviations)}",
+            },
+            right with { Name = "layout", IsInterleaved = true, Remedy = "read as (N, H, W, C)" },
+            right with
+            {
+                Name = "255-twice",
+                Scale = [.. right.Scale.Select(static scale => scale / 255)],
+                Remedy = isUnit ? "multiplied by 255" : null,
+            },
+        ];
+    }
 
     /// <summary>The names of the mistakes, and what they are called.</summary>
     public static IReadOnlyList<(string Name, string Title)> Titles { get; } =
@@ -53,7 +84,7 @@ internal sealed record PicturePipeline(string Name, double[] Scale, double[] Shi
     public Tensor Apply(Tensor pixels)
     {
         int count = pixels.Shape[0], size = pixels.Count / count, points = size / 3;
-        Tensor inputs = Tensor.Empty(pixels.Shape, DType.Float32);
+        Tensor inputs = Tensor.Zeros(pixels.Shape);
         ReadOnlySpan<float> from = pixels.AsSpan<float>();
         Span<float> to = inputs.AsSpan<float>();
         for (int n = 0; n < count; n++)
