@@ -115,8 +115,8 @@ internal sealed unsafe class MpiLibrary
             {
                 throw new MpiNotFoundException(
                     $"MPI: expected an MPI library of version 3 or newer in \"{candidate}\", got one without a "
-                    + $"function that is needed ({failure.Message}). Install Open MPI (apt-get install openmpi-bin) or MPICH "
-                    + "(apt-get install mpich).", failure);
+                    + $"function that is needed ({failure.Message}). Install Open MPI (apt-get install "
+                    + "openmpi-bin) or MPICH (apt-get install mpich).", failure);
             }
         }
 
