@@ -1,3 +1,4 @@
+using Evenkeel.Data;
 using Evenkeel.Examination;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Drawn;
@@ -71,7 +72,7 @@ public sealed class DoctorExperimentsTests
     public void Every_mistake_with_pictures_is_tried_on_both_nets()
     {
         var experiment = new WrongPreprocessingNamed();
-        Data.Cifar10Split images = SyntheticCifar.Create(1, FewImages, 40, 0);
+        Cifar10Split images = SyntheticCifar.Create(1, FewImages, 40, 0);
         ExperimentResult result = WrongPreprocessingNamed.Measure(
             Context(experiment, epochs: 1), images.Train, images.Validation, [1, 0.8f, 0.55f]);
         Judge(experiment, result, "C39");
