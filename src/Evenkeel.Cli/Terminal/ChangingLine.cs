@@ -14,7 +14,8 @@ internal sealed class ChangingLine
     private int _shown;
 
     /// <summary>Whether a line is due: the last one is old enough, or everything is done.</summary>
-    public bool IsDue(bool done) => done || _sinceShown.Elapsed.TotalSeconds >= (_plain ? PlainSeconds : TerminalSeconds);
+    public bool IsDue(bool done) =>
+        done || _sinceShown.Elapsed.TotalSeconds >= (_plain ? PlainSeconds : TerminalSeconds);
 
     /// <summary>Shows a line in place of the last one.</summary>
     public void Show(string text)

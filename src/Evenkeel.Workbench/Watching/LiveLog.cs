@@ -14,9 +14,9 @@ namespace Evenkeel.Workbench.Watching;
 /// <para>Every line has <c>t</c> (milliseconds since 1970), <c>step</c> (iterations done) and <c>epoch</c> (epochs
 /// done). A line with <c>event</c> is a beginning of Fit (<c>begin</c>: <c>epochs</c>, <c>stepsPerEpoch</c>,
 /// <c>batchSize</c>), the end of an epoch (<c>epoch</c>: <c>loss</c>, <c>lr</c>, <c>training</c>, <c>validation</c>,
-/// <c>best</c>), what the doctor has found (<c>finding</c>), a reading of the layers (<c>layers</c>) or an end of Fit (<c>end</c>: <c>how</c>, <c>best</c>). Others
-/// have <c>loss</c> (the mean since the line before), <c>lr</c> and <c>imagesPerSecond</c> (without evaluations). NaN
-/// and infinities are strings.</para>
+/// <c>best</c>), what the doctor has found (<c>finding</c>), a reading of the layers (<c>layers</c>) or an end of Fit
+/// (<c>end</c>: <c>how</c>, <c>best</c>). Others have <c>loss</c> (the mean since the line before), <c>lr</c> and
+/// <c>imagesPerSecond</c> (without evaluations). NaN and infinities are strings.</para>
 /// <para>A line is written at once, in one piece. A process that is killed leaves at most one torn line, the last.
 /// Readers leave it out, and a resumed run removes it, with everything beyond the iteration where it goes on.</para>
 /// <para>Lines come fast at first, and after 25 seconds of training twice a second. The layers are read at the

@@ -10,8 +10,8 @@ namespace Evenkeel.Training;
 /// <remarks>
 /// <para>It only reads: weights, running statistics and scores of a training have the same bits with it and without
 /// it.</para>
-/// <para>Most rules look at every twentieth step (<see cref="Every"/>). Of a weight of more than 1,024 values they look at
-/// 16 blocks of 64 values, so that a look costs the same for every size. The statistics of batches are taken in the
+/// <para>Most rules look at every twentieth step (<see cref="Every"/>). Of a weight of more than 1,024 values they look
+/// at 16 blocks of 64 values, so that a look costs the same for every size. The statistics of batches are taken in the
 /// last steps of an epoch: a quarter of it, from 8 to 32 steps.</para>
 /// <para>What a rule has seen is part of a checkpoint: a resumed training says what an undisturbed one says, and
 /// nothing twice.</para>

@@ -10,7 +10,7 @@ public sealed class TrainingView
 
     internal TrainingView(Trainer trainer, TrainingDoctor doctor, Dictionary<string, double[]> memory)
     {
-        (Trainer, Doctor, _memory) = (trainer, doctor, memory);
+        (Trainer, Settings, _memory) = (trainer, doctor, memory);
         var weights = new List<TrainedWeight>();
         var norms = new List<TrainedNorm>();
         var seen = new HashSet<Parameter>(ReferenceEqualityComparer.Instance);
@@ -35,7 +35,7 @@ public sealed class TrainingView
     public Trainer Trainer { get; }
 
     /// <summary>The doctor and its options.</summary>
-    public TrainingDoctor Doctor { get; }
+    public TrainingDoctor Settings { get; }
 
     /// <summary>The number of the step, from 1.</summary>
     public long Iteration { get; internal set; }

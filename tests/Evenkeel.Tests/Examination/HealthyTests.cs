@@ -3,7 +3,6 @@ using Evenkeel.Nn;
 using Evenkeel.Onnx;
 using Evenkeel.Optim;
 using Evenkeel.Random;
-using Evenkeel.Serialization;
 using Xunit;
 
 namespace Evenkeel.Tests.Examination;

@@ -2,7 +2,6 @@ using Evenkeel.Examination;
 using Evenkeel.Nn;
 using Evenkeel.Onnx;
 using Evenkeel.Onnx.Format;
-using Evenkeel.Random;
 using Evenkeel.Tests.Onnx;
 using Xunit;
 using NormFamily = Evenkeel.Examination.NormFamily;

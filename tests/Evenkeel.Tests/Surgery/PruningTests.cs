@@ -71,7 +71,7 @@ public sealed class PruningTests
         ];
         Measure(model, Images());
         var norm = (BatchNorm2d)model[1];
-        norm.Weight!.Value.AsSpan<float>()[..2].Fill(0);
+        norm.Weight!.Value.AsSpan<float>()[..2].Clear();
         norm.Bias!.Value.AsSpan<float>()[0] = 0.4f;
         PruneResult result = model.Prune(Images());
         Assert.Equal(isKept ? [1] : [0, 1], result.Layers[0].Removed);

@@ -88,7 +88,7 @@ internal static class DoctorCase
     /// <summary>Exactly this rule has found something, at this level, and no other is more than a note.</summary>
     public static void AssertOnly(History history, string rule, FindingLevel level = FindingLevel.Warning)
     {
-        string all = string.Join('\n', history.Findings.Select(static said => $"{said.Iteration}: {Text(said.Finding)}"));
+        string all = TextOf(history);
         Assert.True(history.Findings.Any(said => said.Finding.Rule == rule && said.Finding.Level == level),
             $"expected a finding of {rule}, got\n{all}");
         Assert.True(
@@ -103,10 +103,13 @@ internal static class DoctorCase
     /// <summary>Nothing is worse than a note.</summary>
     public static void AssertHealthy(History history, string what)
     {
-        string all = string.Join('\n', history.Findings.Select(static said => $"{said.Iteration}: {Text(said.Finding)}"));
+        string all = TextOf(history);
         Assert.True(
             history.Findings.All(static said => said.Finding.Level == FindingLevel.Note), $"{what}:\n{all}");
     }
+
+    private static string TextOf(History history) =>
+        string.Join('\n', history.Findings.Select(static said => $"{said.Iteration}: {Text(said.Finding)}"));
 
     private static string Text(Finding finding) =>
         $"{finding.Rule} {finding.Level} \"{finding.Layer}\" {finding.Measured:G3} against {finding.Bound:G3}";

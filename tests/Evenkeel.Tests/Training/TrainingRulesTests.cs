@@ -277,7 +277,8 @@ public sealed class TrainingRulesTests
         // Labels by chance: whatever is learned is wrong for others.
         few.Targets.CopyFrom(Tensor.Labels([.. Enumerable.Range(0, 16).Select(static i => i * 7 % 5 % 4)]));
         Trainer trainer = Create(
-            Network(kind, NormKind.BatchNorm), p => new Adam(p, kind == "ResNet" ? 0.05 : 0.01), epochs: 30, static options =>
+            Network(kind, NormKind.BatchNorm), p => new Adam(p, kind == "ResNet" ? 0.05 : 0.01), epochs: 30,
+            static options =>
             {
                 (options.BatchSize, options.TrainingSamples) = (16, 16);
                 options.Doctor = new TrainingDoctor();

@@ -113,8 +113,8 @@ public sealed class DiagnosisOutputTests
     {
         string page = DiagnosisPage.Of(s_diagnosis);
         Assert.Equal(s_diagnosis.Network.Layers.Count, Regex.Count(page, "<li class=\"layer "));
-        string bn1 = page[page.IndexOf("id=\"layer-3\"", StringComparison.Ordinal)
-            ..page.IndexOf("id=\"layer-4\"", StringComparison.Ordinal)];
+        int begin = page.IndexOf("id=\"layer-3\"", StringComparison.Ordinal);
+        string bn1 = page[begin..page.IndexOf("id=\"layer-4\"", StringComparison.Ordinal)];
         // |gamma|, mean, variance, drift, and the share of dead channels.
         Assert.Equal(5, Regex.Count(bn1, "<svg "));
         Assert.Contains("aria-label=\"dead: 1 of 4\"", bn1, StringComparison.Ordinal);

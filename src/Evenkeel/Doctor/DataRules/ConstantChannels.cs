@@ -40,7 +40,8 @@ internal sealed class ConstantChannels : DataRule
         findings.Add(FindingLevel.Note, layers[0].Name, layers[0].Removed, result.Removed, 0,
             $"{Statistic.Of(result.Removed, "channel")} of {Statistic.Of(layers.Length, "norm")} "
             + $"({Ratios.Listed([.. layers.Select(static layer => layer.Name)])}) give the next layer a constant. "
-            + $"Without them the outputs differ by at most {Statistic.Number(result.Proof.RelativeDifference)} of the largest{scores}; it saves "
+            + $"Without them the outputs differ by at most {Statistic.Number(result.Proof.RelativeDifference)} of the "
+            + $"largest{scores}; it saves "
             + $"{Statistic.Share(saved)} of the multiplications.",
             "evenkeel doctor FILE --data ... --fix OUT; in code model.Prune(inputs)");
     }

@@ -70,7 +70,8 @@ internal sealed class OtherEps : DataRule
         (FindingLevel level, string because) = examination.LevelOf(wanted, DataExamination.KnownSymptoms.Gap);
         findings.Add(level, first, [], change,
             $"With eps {eps:G} in place of {firstNorm.Eps:G} in {Statistic.Of(norms.Length, "norm")} the outputs "
-            + $"change by {Statistic.Share(change)} of their range{because}.{scores} PyTorch and ONNX have 1e-5 and Keras has "
+            + $"change by {Statistic.Share(change)} of their range{because}.{scores} "
+            + "PyTorch and ONNX have 1e-5 and Keras has "
             + $"1e-3, and a file of weights alone does not say which it is.",
             "Look up eps where the network was trained, and make the norms with it: "
             + $"new BatchNorm2d(channels, eps: {eps:G})");

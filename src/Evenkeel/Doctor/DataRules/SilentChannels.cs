@@ -37,7 +37,8 @@ internal sealed class SilentChannels : DataRule
             findings.Add(level, activation.Layer, activation.Dead, share,
                 $"{Statistic.Of(activation.Dead.Count, "channel")} of {activation.Channels} behind {activation.Type} "
                 + $"{(activation.Dead.Count == 1 ? "is" : "are")} 0 in all "
-                + $"{Statistic.Of(examination.Samples, "sample")}, {Ratios.Listed(activation.Dead)}{because}: they carry nothing and learn nothing.",
+                + $"{Statistic.Of(examination.Samples, "sample")}, {Ratios.Listed(activation.Dead)}{because}: "
+                + "they carry nothing and learn nothing.",
                 level == FindingLevel.Note
                     ? "evenkeel doctor FILE --data ... --fix OUT removes them; in code model.Prune(inputs)"
                     : "Train with a smaller learning rate, or from other start values; model.Prune(inputs) removes "

@@ -19,7 +19,7 @@ internal sealed class RanksDrift : TrainingRule
 
     public override void OnCompare(TrainingView training, FindingSink findings)
     {
-        if (training.Doctor.Collective is not { Size: > 1 } group) return;
+        if (training.Settings.Collective is not { Size: > 1 } group) return;
         IReadOnlyList<(string Name, Parameter Parameter)> parameters = training.Parameters;
         IReadOnlyList<(string Name, StateBuffer Buffer)> buffers = training.Trainer.Model.NamedBuffers();
         double[] own = new double[2 * (parameters.Count + buffers.Count)];
