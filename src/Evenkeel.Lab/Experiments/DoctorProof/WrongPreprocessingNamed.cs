@@ -76,7 +76,7 @@ internal sealed class WrongPreprocessingNamed : Experiment
         int done = 0;
         foreach (PicturePipeline right in PicturePipeline.Right)
         {
-            Module net = Train(context, right.Apply(seen), seenLabels, right.Name);
+            Sequential net = Train(context, right.Apply(seen), seenLabels, right.Name);
             hash.Add(right.Name, net);
             double best = Accuracy(net, right.Apply(tested), testedLabels);
             foreach (PicturePipeline given in PicturePipeline.Mistakes(right).Prepend(right with { Name = "right" }))
@@ -148,7 +148,7 @@ internal sealed class WrongPreprocessingNamed : Experiment
         return pixels;
     }
 
-    private static Module Train(ExperimentContext context, Tensor inputs, Tensor labels, string name)
+    private static Sequential Train(ExperimentContext context, Tensor inputs, Tensor labels, string name)
     {
         var random = new TorchGenerator((ulong)context.Seed);
         int quarter = inputs.Shape[2] / 4;
