@@ -29,7 +29,7 @@ public sealed class DoctorExperimentsTests
         Judge(experiment, result, "C38");
         Assert.Equal(experiment.Variants, result.Series.Select(static series => series.Name.Split('/')[0]));
         // What needs no trained network to be seen.
-        Assert.Equal(1 + (int)FindingLevel.Error, result.Figures["not-finite-1.level"]);
+        Assert.Equal(1 + (int)FindingLevel.Error, result.Figures["not-finite-16.level"]);
         Assert.Equal(1 + (int)FindingLevel.Error, result.Figures["dead-channels-16.level"]);
         Assert.True(result.Figures["twins-8.level"] > (int)FindingLevel.Warning);
     }

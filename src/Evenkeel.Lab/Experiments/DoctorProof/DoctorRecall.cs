@@ -86,7 +86,7 @@ internal sealed class DoctorRecall : Experiment
                 if (!injury.IsOfStatistics)
                     Recalibrate(context, injured, images);
                 FindingLevel? level = Examine(context, injured, images).Findings
-                    .Where(finding => injury.Rules.Contains(finding.Rule))
+                    .Where(finding => injury.Rules.Contains(finding.Rule, StringComparer.Ordinal))
                     .Max(static finding => (FindingLevel?)finding.Level);
                 trials.Add(new Trial(strength, accuracy - Accuracy(injured, images), level));
                 context.Report((n + ((double)trials.Count / strengths.Length)) / Injury.All.Count,

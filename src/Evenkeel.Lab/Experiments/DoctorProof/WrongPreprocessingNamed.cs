@@ -76,23 +76,23 @@ internal sealed class WrongPreprocessingNamed : Experiment
         int done = 0;
         foreach (PicturePipeline right in PicturePipeline.Right)
         {
-            Module net = Train(context, right.Apply(seen), seenLabels, right.Name);
+            Sequential net = Train(context, right.Apply(seen), seenLabels, right.Name);
             hash.Add(right.Name, net);
             double best = Accuracy(net, right.Apply(tested), testedLabels);
             foreach (PicturePipeline given in PicturePipeline.Mistakes(right).Prepend(right with { Name = "right" }))
             {
-                (double drift, Finding? finding) = Ask(context, net, given.Apply(seen), seenLabels);
+                (double drift, string? said, string? advice) = Ask(context, net, given.Apply(seen), seenLabels);
                 double loss = best - Accuracy(net, given.Apply(tested), testedLabels);
                 bool isRight = given.Name == "right"
-                    ? finding is null
-                    : given.Remedy is { } remedy && finding?.Message.Contains(
+                    ? said is null
+                    : given.Remedy is { } remedy && said?.Contains(
                         $"with the inputs {remedy} it is", StringComparison.Ordinal) == true;
                 string name = Figure(right, given.Name);
-                result.Figures[$"{name}.spoke"] = finding is null ? 0 : 1;
+                result.Figures[$"{name}.spoke"] = said is null ? 0 : 1;
                 result.Figures[$"{name}.named"] = isRight && given.Name != "right" ? 1 : 0;
                 result.Figures[$"{name}.loss"] = loss;
                 result.Figures[$"{name}.drift"] = drift;
-                rows.Add([right.Name, given.Name, loss, drift, finding?.Remedy ?? "nothing", isRight ? "yes" : "no"]);
+                rows.Add([right.Name, given.Name, loss, drift, advice ?? "nothing", isRight ? "yes" : "no"]);
                 context.Report(++done / (double)(PicturePipeline.Right.Count * (PicturePipeline.Titles.Count + 1)),
                     $"{right.Name}, {given.Name}");
             }
@@ -148,7 +148,7 @@ internal sealed class WrongPreprocessingNamed : Experiment
         return pixels;
     }
 
-    private static Module Train(ExperimentContext context, Tensor inputs, Tensor labels, string name)
+    private static Sequential Train(ExperimentContext context, Tensor inputs, Tensor labels, string name)
     {
         var random = new TorchGenerator((ulong)context.Seed);
         int quarter = inputs.Shape[2] / 4;
@@ -185,11 +185,12 @@ internal sealed class WrongPreprocessingNamed : Experiment
     }
 
     /// <summary>How far the means of the first norm are off, and what the doctor says of the inputs.</summary>
-    private static (double Drift, Finding? Finding) Ask(
+    private static (double Drift, string? Said, string? Advice) Ask(
         ExperimentContext context, Module net, Tensor inputs, Tensor labels)
     {
         Diagnosis diagnosis = Doctor.Examine(net, new DoctorData(new TensorDataset(inputs, labels)) { Limit = Seen },
             new DoctorOptions { Disabled = s_others }, cancellationToken: context.Cancellation);
-        return (diagnosis.Drift[FirstNorm].Average(Math.Abs), diagnosis.Findings.SingleOrDefault());
+        double drift = diagnosis.Drift[FirstNorm].Average(Math.Abs);
+        return diagnosis.Findings is [{ } found] ? (drift, found.Message, found.Remedy) : (drift, null, null);
     }
 }

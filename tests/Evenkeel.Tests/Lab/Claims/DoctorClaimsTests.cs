@@ -40,7 +40,8 @@ public sealed class DoctorClaimsTests
             figures[$"{WrongPreprocessingNamed.Figure(right, "right")}.spoke"] = spoke;
             foreach ((string name, _) in PicturePipeline.Titles)
             {
-                figures[$"{WrongPreprocessingNamed.Figure(right, name)}.named"] = name == "reversed" ? reversed : others;
+                figures[$"{WrongPreprocessingNamed.Figure(right, name)}.named"] =
+                    name == "reversed" ? reversed : others;
                 figures[$"{WrongPreprocessingNamed.Figure(right, name)}.loss"] = 0.5;
             }
         }
