@@ -75,7 +75,7 @@ internal sealed class DoctorCalibration(int seeds, int steps)
             foreach (string network in new[] { "LeNet", "ResNet", "FullyConnected", "DeepMLP" })
             {
                 // Instance norm normalizes planes.
-                if (norm == NormKind.InstanceNorm && network != "ResNet") continue;
+                if (norm.Equals(NormKind.InstanceNorm) && network != "ResNet") continue;
                 for (int seed = 1; seed <= seeds; seed++)
                 {
                     Module model = Make(network, norm, new Philox((ulong)seed));
@@ -115,11 +115,12 @@ internal sealed class DoctorCalibration(int seeds, int steps)
     {
         var page = new StringBuilder();
         page.Append("# How far healthy networks are from the bounds\n\n");
+        page.Append("Written by `dotnet run -c Release --project benchmarks/Evenkeel.Benchmarks -- calibrate`: ");
         page.Append(CultureInfo.InvariantCulture,
-            $"Written by `dotnet run -c Release --project benchmarks/Evenkeel.Benchmarks -- calibrate`: "
-            + $"{_trained.Count} networks of the lab, trained for {steps} steps from {seeds} seeds each, and "
-            + $"{_read.Count} ONNX files of others. A row is a rule with a ratio, a value one layer. The distance is "
-            + "the bound over the value nearest to it, or the reverse: below 1 the rule speaks.\n\n");
+            $"{_trained.Count} networks of the lab, trained for {steps} steps from {seeds} seeds each, and ");
+        page.Append(CultureInfo.InvariantCulture, $"{_read.Count} ONNX files of others. ");
+        page.Append("A row is a rule with a ratio, a value one layer. The distance is the bound over the value nearest "
+            + "to it, or the reverse: below 1 the rule speaks.\n\n");
         page.Append("Networks: ").AppendJoin("; ", _trained).Append(".\n\n");
         page.Append("Files: ").AppendJoin(", ", _read).Append(".\n");
         Table(page, "The lab's networks", _lab);

@@ -21,23 +21,21 @@ public static class OnnxExamination
         }
     }
 
-    extension(OnnxModel model)
+    /// <summary>The model as the doctor sees it: its norms and linear layers, with their neighbours.</summary>
+    /// <param name="model">The model.</param>
+    /// <exception cref="IOException">A file with weights beside the model is missing or cannot be read.</exception>
+    /// <exception cref="InvalidDataException">An attribute of a layer is damaged.</exception>
+    public static ExaminedNetwork Examined(this OnnxModel model)
     {
-        /// <summary>The model as the doctor sees it: its norms and linear layers, with their neighbours.</summary>
-        /// <exception cref="IOException">A file with weights beside the model is missing or cannot be read.</exception>
-        /// <exception cref="InvalidDataException">An attribute of a layer is damaged.</exception>
-        public ExaminedNetwork Examined()
+        ArgumentNullException.ThrowIfNull(model);
+        try
         {
-            ArgumentNullException.ThrowIfNull(model);
-            try
-            {
-                return new Examining.GraphReader(model).Read();
-            }
-            catch (InvalidDataException damaged)
-            {
-                throw new InvalidDataException($"OnnxModel \"{model.Name}\": expected layers that can be read, but "
-                    + $"{damaged.Message}. The file is damaged; get it again.", damaged);
-            }
+            return new Examining.GraphReader(model).Read();
+        }
+        catch (InvalidDataException damaged)
+        {
+            throw new InvalidDataException($"OnnxModel \"{model.Name}\": expected layers that can be read, but "
+                + $"{damaged.Message}. The file is damaged; get it again.", damaged);
         }
     }
 }

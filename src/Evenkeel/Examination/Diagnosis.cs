@@ -13,7 +13,7 @@ public sealed record Diagnosis(string Subject, ExaminedNetwork Network, IReadOnl
     /// of the data. Empty if there were no data.
     /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<double>> Drift { get; init; } =
-        new Dictionary<string, IReadOnlyList<double>>();
+        new Dictionary<string, IReadOnlyList<double>>(StringComparer.Ordinal);
 
     /// <summary>The level of the most harmful finding; null if there is none.</summary>
     public FindingLevel? Worst => Findings.Count == 0 ? null : Findings.Max(static finding => finding.Level);

@@ -211,7 +211,7 @@ public sealed class HealthyTests
         return network switch
         {
             "lenet" => new LeNet(
-                new LeNetOptions { Size = 28, Norm = norm == NormKind.None ? null : norm }, random),
+                new LeNetOptions { Size = 28, Norm = norm.Equals(NormKind.None) ? null : norm }, random),
             "resnet" => new ResNet(new ResNetOptions { Side = 16, Blocks = 1, Width = 8, Norm = norm }, random),
             "imagenet" => new ImageNetResNet(
                 new ImageNetResNetOptions { Side = 64, Depth = 18, Classes = 5, Norm = norm }, random),

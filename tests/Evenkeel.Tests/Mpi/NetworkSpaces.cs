@@ -31,7 +31,8 @@ internal sealed class NetworkSpaces : IDisposable
         string inside = $"exec ip netns exec {_name}$n unshare -u bash -c \"hostname {_name}$n; $*\"";
         File.WriteAllText(
             agent, $"#!/bin/bash\nwhile [[ $1 == -* ]]; do shift; done\nn=${{1##*.}}\nshift\n{inside}\n");
-        File.SetUnixFileMode(agent, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(agent, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         return
         [
             "netns", "exec", $"{_name}1", "unshare", "-u", "bash", "-c", $"hostname {_name}1; exec \"$@\"", "bash",

@@ -236,6 +236,6 @@ public sealed class TrainingDoctorTests : IDisposable
         public override string Title => "fails";
 
         public override void OnEpoch(TrainingView training, EpochRecord record, FindingSink findings) =>
-            throw new ArgumentException("no luck");
+            throw new InvalidOperationException("no luck");
     }
 }

@@ -3,7 +3,7 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Examination;
 
 /// <summary>EK104: running statistics that are partly start values.</summary>
-internal sealed class StartValuesLeft : FileRule
+internal sealed class RemainingStartValues : FileRule
 {
     /// <summary>So many times the bound is an error.</summary>
     private const double ErrorFactor = 10;
