@@ -48,8 +48,12 @@ public class DoctorBenchmarks
         };
         var options = new TrainerOptions
         {
-            Epochs = 1, BatchSize = BatchSize, TrainingSamples = 0, Monitor = Scores.LossName,
-            RestoreBestModel = false, Doctor = HasDoctor ? new TrainingDoctor() : null,
+            Epochs = 1,
+            BatchSize = BatchSize,
+            TrainingSamples = 0,
+            Monitor = Scores.LossName,
+            RestoreBestModel = false,
+            Doctor = HasDoctor ? new TrainingDoctor() : null,
         };
         var optimizer = new SGD(model.Parameters(), 0.01, momentum: 0.9);
         return new Trainer(model, optimizer, new CrossEntropyLoss(), options).Fit(_samples);

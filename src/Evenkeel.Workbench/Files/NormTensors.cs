@@ -40,7 +40,7 @@ internal sealed record NormTensors(string Name, string Kind, int Channels, Sprea
     public static IReadOnlyList<NormTensors> Of(TensorArchive archive, IReadOnlyList<LayerTensors> layers) =>
         [.. layers.Select(layer => Read(archive, layer)).OfType<NormTensors>()];
 
-    /// <summary>The norm that a layer is; null if it is something else, or if its tensors do not fit together.</summary>
+    /// <summary>The norm that a layer is; null for anything else, or if its tensors do not fit together.</summary>
     private static NormTensors? Read(TensorArchive archive, LayerTensors layer)
     {
         NormParts? norm = NormParts.Of(layer, key => archive.DimensionsOf(key) is var sizes

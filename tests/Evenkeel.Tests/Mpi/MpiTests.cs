@@ -45,7 +45,8 @@ public sealed class MpiTests
         using (MpiRun first = MpiRun.Start(launcher, 4, Mpi(broken)))
         {
             Assert.NotEqual(0, first.Wait(s_most));
-            string[] ours = [.. first.Errors.Split('\n').Where(static line => line.StartsWith("evenkeel:", StringComparison.Ordinal))];
+            string[] ours = [.. first.Errors.Split('\n')
+                .Where(static line => line.StartsWith("evenkeel:", StringComparison.Ordinal))];
             Assert.Single(ours);
             Assert.Contains("rank 1 on ", ours[0], StringComparison.Ordinal);
             Assert.Contains("A fault on purpose.", ours[0], StringComparison.Ordinal);

@@ -26,7 +26,12 @@ internal static class DoctorCase
         _ => new ResNet(
             new ResNetOptions
             {
-                Channels = 1, Classes = Classes, Blocks = 1, Width = 4, Side = side, Norm = norm ?? NormKind.None,
+                Channels = 1,
+                Classes = Classes,
+                Blocks = 1,
+                Width = 4,
+                Side = side,
+                Norm = norm ?? NormKind.None,
             },
             new Philox(5)),
     };
@@ -71,7 +76,11 @@ internal static class DoctorCase
     {
         var options = new TrainerOptions
         {
-            Epochs = epochs, BatchSize = BatchSize, TrainingSamples = 0, Monitor = Scores.LossName, Seed = 3,
+            Epochs = epochs,
+            BatchSize = BatchSize,
+            TrainingSamples = 0,
+            Monitor = Scores.LossName,
+            Seed = 3,
             Doctor = new TrainingDoctor { Every = 1 },
         };
         set?.Invoke(options);

@@ -187,7 +187,8 @@ public sealed class TrainingDoctorTests : IDisposable
         Module model = Network("MLP", NormKind.BatchNorm.With(momentum: 1e-3));
         return Create(model, epochs: epochs, set: static options => options.Doctor = new TrainingDoctor
         {
-            Every = 1, Options = new DoctorOptions { Bounds = new Dictionary<string, double> { ["EK302"] = 1e-3 } },
+            Every = 1,
+            Options = new DoctorOptions { Bounds = new Dictionary<string, double> { ["EK302"] = 1e-3 } },
         });
     }
 

@@ -299,7 +299,8 @@ public sealed class TrainingRulesTests
             change(member.Rank, model);
             Trainer trainer = Create(model, set: options => options.Doctor = new TrainingDoctor
             {
-                Collective = member, CompareEvery = 5,
+                Collective = member,
+                CompareEvery = 5,
             });
             histories[member.Rank] = trainer.Fit(Samples(kind, 10 * BatchSize));
         });
