@@ -4,7 +4,6 @@
 //   dotnet publish samples/data-parallel.cs -p:PublishAot=false -o out/data-parallel
 //   mpirun -n 4 out/data-parallel/data-parallel        (or -n 2, or -n 1: the same weights)
 // Prints: best validation accuracy 100.0 %
-using Evenkeel;
 using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Mpi;
