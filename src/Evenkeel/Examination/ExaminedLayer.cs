@@ -54,6 +54,10 @@ public enum NormFamily
 }
 
 /// <summary>A norm as the doctor sees it. Vectors have one value per channel, in double.</summary>
+/// <param name="Name">The name, as the file or the network has it.</param>
+/// <param name="Kind">What it is, for people, for example <c>BatchNorm2d</c>.</param>
+/// <param name="Family">The statistics that it uses.</param>
+/// <param name="Channels">The number of channels.</param>
 public sealed record ExaminedNorm(string Name, string Kind, NormFamily Family, int Channels)
     : ExaminedLayer(Name, Kind)
 {

@@ -26,10 +26,23 @@ public sealed class FindingSink
     public IReadOnlyList<UncheckedRule> Unchecked => _unchecked;
 
     /// <summary>Adds a finding against the rule's bound; <see cref="Finding"/> says what the values mean.</summary>
+    /// <param name="level">How much harm it does.</param>
+    /// <param name="layer">The name of the layer; empty for the whole network.</param>
+    /// <param name="channels">The channels, from 0 and in order; empty if it is the whole layer.</param>
+    /// <param name="measured">The number that decided.</param>
+    /// <param name="message">What was found, and what follows from it.</param>
+    /// <param name="remedy">What to do about it: a command, or a line of code.</param>
     public void Add(FindingLevel level, string layer, IReadOnlyList<int> channels, double measured, string message,
         string remedy) => Add(level, layer, channels, measured, Bound, message, remedy);
 
     /// <summary>Adds a finding against a bound of its own; <see cref="Finding"/> says what the values mean.</summary>
+    /// <param name="level">How much harm it does.</param>
+    /// <param name="layer">The name of the layer; empty for the whole network.</param>
+    /// <param name="channels">The channels, from 0 and in order; empty if it is the whole layer.</param>
+    /// <param name="measured">The number that decided.</param>
+    /// <param name="bound">The bound that it passed.</param>
+    /// <param name="message">What was found, and what follows from it.</param>
+    /// <param name="remedy">What to do about it: a command, or a line of code.</param>
     public void Add(FindingLevel level, string layer, IReadOnlyList<int> channels, double measured, double bound,
         string message, string remedy) =>
         _findings.Add(new Finding(_rule.Id, level, layer, channels, measured, bound, message, remedy));

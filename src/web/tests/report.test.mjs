@@ -114,7 +114,9 @@ describe('the report', { timeout: 240_000 }, () => {
       });
     }
     t.diagnostic(`${Math.round(Math.min(...times))} ms, ${(statSync(path).size / 1024).toFixed(0)} KB`);
-    assert.ok(Math.min(...times) < 1000, `${times.map(Math.round)} ms`);
+    // The check of a change runs other tests on the same two processors.
+    const most = process.env.CI ? 4000 : 1000;
+    assert.ok(Math.min(...times) < most, `${times.map(Math.round)} ms`);
   });
 
   test('draws every chart, only when it comes near', async t => {
