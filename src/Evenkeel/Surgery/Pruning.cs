@@ -19,6 +19,9 @@ public sealed record PruneOptions
 
     /// <summary>Samples computed at a time, which limits the memory. Default: 64.</summary>
     public int BatchSize { get; init; } = 64;
+
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(PruneOptions), PrintMembers);
 }
 
 /// <summary>Removes channels that carry nothing, for a smaller network with the same outputs.</summary>
