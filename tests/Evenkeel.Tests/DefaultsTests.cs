@@ -105,7 +105,7 @@ public sealed partial class DefaultsTests
     {
         null => "null",
         bool isSet => isSet ? "true" : "false",
-        System.Collections.ICollection { Count: 0 } => "none",
+        System.Collections.IEnumerable items and not string when !items.Cast<object>().Any() => "none",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
 

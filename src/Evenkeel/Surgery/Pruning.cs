@@ -13,7 +13,7 @@ public sealed record PruneOptions
 
     /// <summary>
     /// The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in
-    /// Float64.
+    /// Float64. Default: null.
     /// </summary>
     public double? Bound { get; init; }
 
