@@ -3,7 +3,7 @@
 //   dotnet run samples/data-parallel.cs
 //   dotnet publish samples/data-parallel.cs -p:PublishAot=false -o out/data-parallel
 //   mpirun -n 4 out/data-parallel/data-parallel        (or -n 2, or -n 1: the same weights)
-// Prints: best validation accuracy 100.0 %
+// Prints: best validation accuracy 99.8 %
 using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Mpi;

@@ -125,6 +125,9 @@ public sealed record ExaminedNorm(string Name, string Kind, NormFamily Family, i
 
     /// <summary>Whether <see cref="Before"/> and <see cref="After"/> come from a graph and not from names.</summary>
     public bool AreNeighboursCertain { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(ExaminedNorm), PrintMembers);
 }
 
 /// <summary>A linear layer or a convolution as the doctor sees it: a summary per filter, not its weights.</summary>
