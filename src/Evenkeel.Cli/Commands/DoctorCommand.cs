@@ -130,7 +130,7 @@ internal static class DoctorCommand
         }
         finally
         {
-            progress.EndLine();
+            progress.End();
         }
 
         Diagnosis diagnosis = visit.Diagnosis;

@@ -1,5 +1,6 @@
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Examination;
+using Evenkeel.Workbench;
 using Evenkeel.Workbench.Diagnoses;
 
 namespace Evenkeel.Cli.Commands;
@@ -48,7 +49,7 @@ internal sealed class DoctorPrinter(TextWriter output, Ink ink)
 
     private void Print(Finding finding)
     {
-        string level = DiagnosisJson.NameOf(finding.Level);
+        string level = UserText.Of(finding.Level);
         string word = finding.Level == FindingLevel.Error ? ink.Bad(level)
             : finding.Level == FindingLevel.Warning ? ink.Bold(level) : level;
         string channels = finding.Channels.Count switch

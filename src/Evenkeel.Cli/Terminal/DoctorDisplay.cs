@@ -14,5 +14,5 @@ internal sealed class DoctorDisplay : IProgress<DoctorProgress>
     }
 
     /// <summary>Leaves the changing line.</summary>
-    public void EndLine() => _line.End();
+    public void End() => _line.End();
 }

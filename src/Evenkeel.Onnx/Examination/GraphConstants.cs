@@ -61,12 +61,8 @@ internal sealed class GraphConstants
     public double[]? Vector(string name)
     {
         if (Floats(name) is not { } content) return null;
-        long count = content.Type.Element!.BytesOf(content.Dimensions) * 8 / content.Type.Element.Bits;
-        if (count is 0 or > MostChannels) return null;
-        Tensor values = content.Type.Element.Widen(content.Bytes.Span, [(int)count]);
-        double[] wide = new double[count];
-        for (int i = 0; i < wide.Length; i++) wide[i] = values.ValueAt(i);
-        return wide;
+        if (content.Count is 0 or > MostChannels) return null;
+        return WideVector.Of(content.Type.Element!.Widen(content.Bytes.Span, [(int)content.Count]));
     }
 
     /// <summary>One pass over a constant.</summary>

@@ -193,8 +193,7 @@ internal sealed class GraphReader
         foreach ((string name, TensorContent content) in _constants.AllFloats())
         {
             if (_weights.Contains(name)) continue;
-            long count = content.Type.Element!.BytesOf(content.Dimensions) * 8 / content.Type.Element.Bits;
-            long bad = GraphConstants.Scan(content, FilterLayout.Whole(count)).NaNs;
+            long bad = GraphConstants.Scan(content, FilterLayout.Whole(content.Count)).NaNs;
             if (bad == 0) continue;
             layers.Add(new ExaminedTensor(name, "constant", content.Dimensions) { NotFinite = [(name, bad)] });
         }

@@ -19,6 +19,9 @@ internal sealed class TensorContent
 
     public ReadOnlyMemory<byte> Bytes { get; }
 
+    /// <summary>The number of values.</summary>
+    public long Count => Bytes.Length * 8L / Type.Element!.Bits;
+
     /// <summary>Finds the values of a message.</summary>
     /// <param name="tensor">The message.</param>
     /// <param name="external">Where values in other files are; null if the model did not come from a file.</param>

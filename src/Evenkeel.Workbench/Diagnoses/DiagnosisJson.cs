@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Evenkeel.Examination;
+using Evenkeel.Workbench.Files;
 
 namespace Evenkeel.Workbench.Diagnoses;
 
@@ -17,11 +17,11 @@ internal static class DiagnosisJson
         ["findings"] = Array(diagnosis.Findings, static finding => new JsonObject
         {
             ["rule"] = finding.Rule,
-            ["level"] = NameOf(finding.Level),
+            ["level"] = UserText.Of(finding.Level),
             ["layer"] = finding.Layer,
             ["channels"] = Array(finding.Channels, static channel => channel),
-            ["measured"] = Number(finding.Measured),
-            ["bound"] = double.IsNaN(finding.Bound) ? null : Number(finding.Bound),
+            ["measured"] = FileContent.Number(finding.Measured),
+            ["bound"] = double.IsNaN(finding.Bound) ? null : FileContent.Number(finding.Bound),
             ["message"] = finding.Message,
             ["remedy"] = finding.Remedy,
         }),
@@ -43,18 +43,6 @@ internal static class DiagnosisJson
         ["message"] = step.Message,
     });
 
-    /// <summary>The word for a level: <c>error</c>, <c>warning</c>, <c>note</c>.</summary>
-    public static string NameOf(FindingLevel level) => level switch
-    {
-        FindingLevel.Error => "error",
-        FindingLevel.Warning => "warning",
-        _ => "note",
-    };
-
-    /// <summary>A number; a text if it is not finite.</summary>
-    public static JsonNode Number(double value) =>
-        double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
-
     private static JsonObject LayerOf(
         ExaminedLayer layer, IReadOnlyDictionary<string, IReadOnlyList<double>> drift)
     {
@@ -69,8 +57,8 @@ internal static class DiagnosisJson
     {
         json["channels"] = norm.Channels;
         json["type"] = norm.StoredType;
-        json["eps"] = Number(norm.Eps);
-        json["momentum"] = norm.Momentum is { } momentum ? Number(momentum) : null;
+        json["eps"] = FileContent.Number(norm.Eps);
+        json["momentum"] = norm.Momentum is { } momentum ? FileContent.Number(momentum) : null;
         json["batches"] = norm.Batches;
         json["gamma"] = SpreadOf(norm.Gamma);
         json["beta"] = SpreadOf(norm.Beta);
@@ -90,10 +78,10 @@ internal static class DiagnosisJson
 
     private static JsonObject? SpreadOf(double[]? values) => values is not { Length: > 0 } ? null : new JsonObject
     {
-        ["min"] = Number(values.Min()),
-        ["mean"] = Number(values.Average()),
+        ["min"] = FileContent.Number(values.Min()),
+        ["mean"] = FileContent.Number(values.Average()),
         // Unlike Max of LINQ, a NaN among the values is the result.
-        ["max"] = Number(values.Aggregate(Math.Max)),
+        ["max"] = FileContent.Number(values.Aggregate(Math.Max)),
     };
 
     /// <summary>An array of values.</summary>

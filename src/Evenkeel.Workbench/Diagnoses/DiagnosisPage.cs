@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Evenkeel.Examination;
 using Evenkeel.Web;
 
@@ -17,7 +16,7 @@ internal sealed class DiagnosisPage
     /// <summary>A note in more layers than these is told once.</summary>
     private const int MostInFull = 3;
 
-    private static readonly string s_style = Resource("report.css") + Resource("doctor.css");
+    private static readonly string s_style = Embedded.Text("report.css") + Embedded.Text("doctor.css");
 
     private readonly HtmlWriter _html = new();
     private readonly Diagnosis _diagnosis;
@@ -102,7 +101,7 @@ internal sealed class DiagnosisPage
 
     private void WriteHero()
     {
-        string level = _diagnosis.Worst is { } worst ? DiagnosisJson.NameOf(worst) : "healthy";
+        string level = _diagnosis.Worst is { } worst ? UserText.Of(worst) : "healthy";
         string[] words = _diagnosis.Verdict.Split(": ", 2);
         _html.Element("h1", Title);
         using (_html.Open("p", ("class", "answer")))
@@ -144,7 +143,7 @@ internal sealed class DiagnosisPage
     {
         using (_html.Open("h3"))
         {
-            string level = DiagnosisJson.NameOf(finding.Level);
+            string level = UserText.Of(finding.Level);
             _html.Element("span", level, ("class", $"level {ToneOf(finding)}"));
             _html.Text($" {RulePages.TitleOf(finding.Rule)} ");
             _html.Element("small", finding.Rule);
@@ -202,7 +201,7 @@ internal sealed class DiagnosisPage
     {
         // Of two layers of one name the first has the findings.
         Finding[] findings = _places[layer.Name] == place ? [.. _findings[layer.Name]] : [];
-        string level = findings.Length == 0 ? "silent" : DiagnosisJson.NameOf(findings.Max(static one => one.Level));
+        string level = findings.Length == 0 ? "silent" : UserText.Of(findings.Max(static one => one.Level));
         string kind = layer is ExaminedNorm ? "norm" : "linear";
         using (_html.Open("li", ("class", $"layer {kind} is-{level}"), ("id", $"layer-{place}")))
         {
@@ -288,9 +287,9 @@ internal sealed class DiagnosisPage
         }
     }
 
-    private static string ToneOf(Finding finding) => $"is-{DiagnosisJson.NameOf(finding.Level)}";
+    private static string ToneOf(Finding finding) => $"is-{UserText.Of(finding.Level)}";
 
-    private static string IdOf(Finding finding) => $"{finding.Rule}-{DiagnosisJson.NameOf(finding.Level)}";
+    private static string IdOf(Finding finding) => $"{finding.Rule}-{UserText.Of(finding.Level)}";
 
     /// <summary>What was not checked, what was assumed, and what the rules that found something say of themselves.
     /// </summary>
@@ -355,12 +354,5 @@ internal sealed class DiagnosisPage
         string number = count.ToString("N0", CultureInfo.InvariantCulture);
         return count == 1 ? $"{number} {what}"
             : what.EndsWith("ch", StringComparison.Ordinal) ? $"{number} {what}es" : $"{number} {what}s";
-    }
-
-    private static string Resource(string name)
-    {
-        using Stream stream = typeof(DiagnosisPage).Assembly.GetManifestResourceStream(name)!;
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        return reader.ReadToEnd();
     }
 }

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
 using Evenkeel.Examination;
+using Evenkeel.Workbench.Files;
 
 namespace Evenkeel.Workbench.Diagnoses;
 
@@ -63,15 +64,15 @@ internal static class DiagnosisSarif
         {
             ["ruleId"] = finding.Rule,
             ["ruleIndex"] = places[finding.Rule],
-            ["level"] = DiagnosisJson.NameOf(finding.Level),
+            ["level"] = UserText.Of(finding.Level),
             ["message"] = TextOf(finding.Remedy.Length == 0 ? finding.Message
                 : $"{finding.Message} Remedy: {finding.Remedy}"),
             ["locations"] = new JsonArray(LocationOf(file, finding.Layer)),
             ["properties"] = new JsonObject
             {
                 ["channels"] = DiagnosisJson.Array(finding.Channels, static channel => channel),
-                ["measured"] = DiagnosisJson.Number(finding.Measured),
-                ["bound"] = DiagnosisJson.Number(finding.Bound),
+                ["measured"] = FileContent.Number(finding.Measured),
+                ["bound"] = FileContent.Number(finding.Bound),
                 ["remedy"] = finding.Remedy,
             },
         };

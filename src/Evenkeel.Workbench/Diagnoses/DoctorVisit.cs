@@ -128,7 +128,7 @@ internal sealed class DoctorVisit
         CancellationToken cancellation)
     {
         // The graph of a file says more than the network it becomes.
-        Diagnosis? file = OnnxFile.Is(asked.Path) ? OfFile(asked) : null;
+        Diagnosis? file = network.Onnx is { } graph ? Doctor.Examine(graph, asked.Options) : null;
         if (data is null) return file ?? Doctor.Examine(network.Model, asked.Options);
         if (file is null)
             return Doctor.Examine(network.Model, data, asked.Options, progress, cancellation);

@@ -109,7 +109,7 @@ internal sealed class NormDrawing
                     double? place = channel < values.Length ? scale.Place(values[channel]) : null;
                     if (place is not { } x) continue;
                     string tip = Text(Width * x), left = Text(Width * x - 4.5), right = Text(Width * x + 4.5);
-                    _html.Element("path", "", ("class", $"mark is-{DiagnosisJson.NameOf(level)}"),
+                    _html.Element("path", "", ("class", $"mark is-{UserText.Of(level)}"),
                         ("d", $"M{tip} {Text(Height + 1)}L{right} {Text(Height + Foot)}H{left}Z"));
                 }
             }

@@ -1,4 +1,3 @@
-using System.Text;
 using Evenkeel.Examination;
 
 namespace Evenkeel.Workbench.Diagnoses;
@@ -19,14 +18,8 @@ internal static class RulePages
 
     /// <summary>The page of a rule as Markdown; null if there is none.</summary>
     /// <param name="id">The id of the rule, in letters of any case.</param>
-    public static string? Of(string id)
-    {
-        using Stream? stream = typeof(RulePages).Assembly.GetManifestResourceStream(
-            $"{Prefix}{id.ToUpperInvariant()}{Ending}");
-        if (stream is null) return null;
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        return reader.ReadToEnd().ReplaceLineEndings("\n");
-    }
+    public static string? Of(string id) =>
+        Embedded.Text($"{Prefix}{id.ToUpperInvariant()}{Ending}")?.ReplaceLineEndings("\n");
 
     /// <summary>The page of a rule, or an error that names the nearest id.</summary>
     /// <param name="id">The id of the rule, in letters of any case.</param>

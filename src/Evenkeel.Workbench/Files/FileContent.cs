@@ -116,7 +116,8 @@ internal sealed class FileContent
         ["max"] = Number(values.Largest),
     };
 
-    private static JsonNode Number(double value) =>
+    /// <summary>A number; a text if it is not finite.</summary>
+    public static JsonNode Number(double value) =>
         double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>As a double: a damaged file may claim more than a long holds.</summary>

@@ -31,6 +31,9 @@ internal sealed class OpenedNetwork
 
     public Module Model { get; }
 
+    /// <summary>The ONNX file that the network comes from; null if it comes from a run.</summary>
+    public OnnxModel? Onnx => _onnx;
+
     /// <summary>How data becomes samples; null if it is not known.</summary>
     public Preparation? Preparation { get; private set; }
 

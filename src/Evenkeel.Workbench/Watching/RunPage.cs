@@ -11,10 +11,10 @@ namespace Evenkeel.Workbench.Watching;
 /// </summary>
 internal static class RunPage
 {
-    private static readonly string s_style = (Resource("report.css") ?? "") + (Resource("watch.css") ?? "");
+    private static readonly string s_style = (Embedded.Text("report.css") ?? "") + (Embedded.Text("watch.css") ?? "");
 
     /// <summary>What the build embeds; null where there was no Node.</summary>
-    private static readonly string? s_script = Resource("watch.js");
+    private static readonly string? s_script = Embedded.Text("watch.js");
 
     /// <summary>
     /// The page runs its own script and no other, and fetches nothing but its events. Styles may be inline: the charts
@@ -185,12 +185,4 @@ internal static class RunPage
     private static string ScriptSource() => s_script is null
         ? "'none'"
         : $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(s_script)))}'";
-
-    private static string? Resource(string name)
-    {
-        using Stream? stream = typeof(RunPage).Assembly.GetManifestResourceStream(name);
-        if (stream is null) return null;
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        return reader.ReadToEnd();
-    }
 }

@@ -36,13 +36,7 @@ internal sealed class PartMeeting(IProcessGroup group)
         if (isInline) MemoryMarshal.AsBytes(parts).CopyTo(_own.AsSpan(HeadBytes));
         group.AllGather(operation, _own, _all);
         Check(operation, length);
-        int most = 0;
-        for (int rank = 0; rank < group.Size; rank++)
-        {
-            _counts[rank] = Math.Max(0, PartsOf(rank)) * length * sizeof(double);
-            most = Math.Max(most, _counts[rank]);
-        }
-
+        int most = Count(length);
         if (most <= Inline * sizeof(double))
         {
             Span<byte> into = MemoryMarshal.AsBytes(all);
@@ -69,13 +63,7 @@ internal sealed class PartMeeting(IProcessGroup group)
             int leader = 0;
             while (leader < group.Size && LengthOf(leader) == Following) leader++;
             string operation = leader < group.Size ? NameOf(leader) : last;
-            int length = leader < group.Size ? LengthOf(leader) : 0, most = 0;
-            for (int rank = 0; rank < group.Size; rank++)
-            {
-                _counts[rank] = Math.Max(0, PartsOf(rank)) * length * sizeof(double);
-                most = Math.Max(most, _counts[rank]);
-            }
-
+            int most = Count(leader < group.Size ? LengthOf(leader) : 0);
             if (most > Inline * sizeof(double)) GatherMore(operation, [], most, []);
             if (operation == Shortened(last)) return;
         }
@@ -92,6 +80,14 @@ internal sealed class PartMeeting(IProcessGroup group)
         }
 
         return [.. values];
+    }
+
+    /// <summary>Notes how many bytes each process brings, and returns the most of them.</summary>
+    private int Count(int length)
+    {
+        for (int rank = 0; rank < group.Size; rank++)
+            _counts[rank] = Math.Max(0, PartsOf(rank)) * length * sizeof(double);
+        return _counts.Max();
     }
 
     /// <summary>Gathers what is too long for the first message. All processes send as much as the longest.</summary>

@@ -16,6 +16,9 @@ public sealed partial class DataExamination
     /// <summary>Values of the inputs of a batch at most, so that the activations of pictures fit into memory.</summary>
     private const int ValuesOfBatch = 1 << 22;
 
+    /// <summary>Why rules on running statistics are not checked, or statistics not made new.</summary>
+    internal const string NoRunningNorms = "no norm keeps running statistics that follow the data";
+
     /// <summary>The label that does not count, as in the losses.</summary>
     internal const int IgnoredLabel = -100;
 
@@ -101,8 +104,13 @@ public sealed partial class DataExamination
     /// <summary>Samples of a batch by whose statistics the network is compared.</summary>
     internal int ComparedBatch => Math.Min(BatchSize, Samples);
 
+    /// <summary>Why scores cannot be compared; null if they can.</summary>
+    internal string? ScoresObstacle => !Data.IsLabelled ? "no labels"
+        : Samples < FewSamples ? $"fewer than {FewSamples} samples"
+        : null;
+
     /// <summary>Whether there are enough labelled samples to compare scores.</summary>
-    internal bool CanCompareScores => Data.IsLabelled && Samples >= FewSamples;
+    internal bool CanCompareScores => ScoresObstacle is null;
 
     /// <summary>Ends the examination if it was cancelled.</summary>
     internal CancellationToken Cancellation => _cancellation;
@@ -252,9 +260,7 @@ public sealed partial class DataExamination
 
     private bool IsOn(string rule) => !_options.Disabled.Contains(rule);
 
-    private double BoundOf(string rule) => _options.Bounds.TryGetValue(rule, out double bound)
-        ? bound
-        : DataRules.All.First(known => known.Id == rule).Bound;
+    private double BoundOf(string rule) => _options.BoundOf(DataRules.All.First(known => known.Id == rule));
 
     /// <summary>What is said before a symptom.</summary>
     internal enum KnownSymptoms

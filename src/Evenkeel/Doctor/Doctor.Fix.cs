@@ -54,7 +54,7 @@ public static partial class Doctor
             double bound = new StatisticsDrift().Bound;
             if (!_examination.HasRunningNorms)
             {
-                Leave(name, "no norm keeps running statistics that follow the data");
+                Leave(name, DataExamination.NoRunningNorms);
                 return;
             }
 
@@ -81,10 +81,9 @@ public static partial class Doctor
             string scores = "";
             if (after is not null && _examination.Scores is { } before)
             {
-                (double gain, double error) = after.Over(before);
-                if (gain < -2 * error)
+                if (LossOf(before, after) is { } loss)
                 {
-                    Leave(name, $"the {before.Name} would go from {before.Text} to {after.Text}");
+                    Leave(name, loss);
                     return;
                 }
 
@@ -150,9 +149,12 @@ public static partial class Doctor
             if (!_examination.CanCompareScores) return null;
             SampleScores before = _examination.Scores!, after = _examination.Passes.Scores("repaired", PassKind.Use,
                 data.Samples, _examination.Order, _examination.BatchSize, network: changed);
-            (double gain, double error) = after.Over(before);
-            return gain < -2 * error ? $"the {before.Name} would go from {before.Text} to {after.Text}" : null;
+            return LossOf(before, after);
         }
+
+        private static string? LossOf(SampleScores before, SampleScores after) => after.IsLowerThan(before)
+            ? $"the {before.Name} would go from {before.Text} to {after.Text}"
+            : null;
 
         private void Take(string name, Module changed, string message)
         {

@@ -70,7 +70,7 @@ internal sealed record PreprocessingSearch(string Layer, double Before, int Trie
         SampleScores now = passes.Scores("other preparation", PassKind.Use, examination.Data.Samples,
             examination.Order, examination.BatchSize, prepare: found.Apply);
         (double gain, double error) = now.Over(old);
-        bool isFound = ratio > factor ? gain >= -2 * error : gain - (2 * error) > LargeGain;
+        bool isFound = ratio > factor ? !now.IsLowerThan(old) : gain - (2 * error) > LargeGain;
         return isFound ? nothing with { Best = found, After = drifts[best], Scores = (old, now) } : nothing;
     }
 

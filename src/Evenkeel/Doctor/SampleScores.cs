@@ -30,6 +30,13 @@ internal sealed record SampleScores(string Name, double[] Values)
         return (mean, n < 2 ? double.PositiveInfinity : Math.Sqrt(variance / (n - 1)));
     }
 
+    /// <summary>Whether this is lower than another score of the same samples, by more than two standard errors.</summary>
+    public bool IsLowerThan(SampleScores other)
+    {
+        (double gain, double error) = Over(other);
+        return gain < -2 * error;
+    }
+
     /// <summary>The score for people.</summary>
     public string Text => Name == "accuracy" ? Statistic.Share(Mean) : Statistic.Number(Mean);
 

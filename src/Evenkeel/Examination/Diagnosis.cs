@@ -30,9 +30,8 @@ public sealed record Diagnosis(string Subject, ExaminedNetwork Network, IReadOnl
                 (Count(FindingLevel.Error), Count(FindingLevel.Warning), Count(FindingLevel.Note));
             string word = errors > 0 ? "ill" : warnings > 0 ? "ailing" : "healthy";
             return Findings.Count == 0 ? word
-                : $"{word}: {Number(errors, "error")}, {Number(warnings, "warning")}, {Number(notes, "note")}";
+                : $"{word}: {Ratios.Count(errors, "error")}, {Ratios.Count(warnings, "warning")}, "
+                    + Ratios.Count(notes, "note");
         }
     }
-
-    private static string Number(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
 }

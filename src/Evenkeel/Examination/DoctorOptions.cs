@@ -29,4 +29,7 @@ public sealed record DoctorOptions
     /// types of the file. Default: null.
     /// </summary>
     public string? TargetType { get; init; }
+
+    /// <summary>The bound of a rule: the user's, or the rule's own.</summary>
+    internal double BoundOf(DoctorRule rule) => Bounds.TryGetValue(rule.Id, out double bound) ? bound : rule.Bound;
 }

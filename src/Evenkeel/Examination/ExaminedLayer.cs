@@ -149,9 +149,6 @@ public sealed record ExaminedLinear(string Name, string Kind, IReadOnlyList<long
 
     /// <summary>The bias; null if there is none.</summary>
     public double[]? Bias { get; init; }
-
-    /// <summary>The multiplications for one sample and one output, if the shape is fixed; else null.</summary>
-    public long? Operations { get; init; }
 }
 
 /// <summary>

@@ -9,8 +9,7 @@ public sealed class FindingSink
 
     internal FindingSink(DoctorRule rule, DoctorOptions options)
     {
-        (_rule, Options) = (rule, options);
-        Bound = options.Bounds.TryGetValue(rule.Id, out double bound) ? bound : rule.Bound;
+        (_rule, Options, Bound) = (rule, options, options.BoundOf(rule));
     }
 
     /// <summary>The options of the examination.</summary>

@@ -37,8 +37,7 @@ internal sealed class BiasPlan
     {
         Module result = model.Clone(module => _norms.ContainsKey(module) ? Without(module, dtype) : null);
         if (dtype == DType.Float64) result.To(dtype);
-        var modules = new Dictionary<string, Module>(StringComparer.Ordinal);
-        foreach ((string name, Module module) in result.NamedModules()) modules.Add(name, module);
+        Dictionary<string, Module> modules = TracedNetwork.ByName(result);
         foreach ((Module layer, string norm) in _norms)
         {
             Tensor bias = layer.OwnParameters["bias"].Value;

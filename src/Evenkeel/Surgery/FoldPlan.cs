@@ -204,5 +204,4 @@ internal sealed class FoldPlan
         reason = why;
         return null;
     }
-
 }

@@ -1,4 +1,4 @@
-using Evenkeel.Kernels;
+using Evenkeel.Examination;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Surgery;
@@ -100,14 +100,11 @@ internal sealed class PrunePlan
         {
             double beta = norm.Bias?.Value.ValueAt(c) ?? 0, variance = norm.Running!.Variance.Value.ValueAt(c);
             result[c] = gamma[c] <= SmallGamma * median || variance <= norm.Eps
-                || (isBehindReLU && Active(beta / gamma[c]) < SeldomActive);
+                || (isBehindReLU && Ratios.ActiveShare(gamma[c], beta) < SeldomActive);
         }
 
         return result;
     }
-
-    /// <summary>Φ(x), the share of a standard normal distribution above -x.</summary>
-    private static double Active(double x) => 0.5 * (1 + VectorMath.Erf(x / Math.Sqrt(2)));
 
     /// <summary>The layer before a norm and the layer after it; otherwise the reason why there are none.</summary>
     private Chain? ChainOf(Module module, ITrackingNorm norm, out string reason)
@@ -199,8 +196,7 @@ internal sealed class PrunePlan
     {
         Module wide = model.Clone();
         wide.To(DType.Float64);
-        var modules = new Dictionary<string, Module>(StringComparer.Ordinal);
-        foreach ((string name, Module module) in wide.NamedModules()) modules.Add(name, module);
+        Dictionary<string, Module> modules = TracedNetwork.ByName(wide);
         var hooks = new List<IDisposable>();
         foreach (Chain chain in chains)
         {

@@ -82,6 +82,10 @@ internal sealed class TracedNetwork
         return null;
     }
 
+    /// <summary>The modules of a copy of a network, by the names that they have in the network.</summary>
+    public static Dictionary<string, Module> ByName(Module copy) => copy.NamedModules().ToDictionary(
+        static entry => entry.Name, static entry => entry.Module, StringComparer.Ordinal);
+
     /// <summary>The dimension of a tensor along which a linear layer has its inputs or outputs.</summary>
     public static int AxisOf(Module layer, Shape shape) => layer switch
     {

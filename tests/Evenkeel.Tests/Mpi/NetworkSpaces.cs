@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Evenkeel.Tests.Mpi;
 
 /// <summary>
@@ -61,22 +59,6 @@ internal sealed class NetworkSpaces : IDisposable
             && Run("-n", space, "link", "set", "eth0", "up") && Run("-n", space, "link", "set", "lo", "up");
     }
 
-    private static bool Run(params ReadOnlySpan<string> arguments)
-    {
-        if (!OperatingSystem.IsLinux()) return false;
-        var start = new ProcessStartInfo("ip") { RedirectStandardError = true, UseShellExecute = false };
-        foreach (string argument in arguments) start.ArgumentList.Add(argument);
-        try
-        {
-            using Process process = Process.Start(start)!;
-            process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            // There is no such program.
-            return false;
-        }
-    }
+    private static bool Run(params ReadOnlySpan<string> arguments) =>
+        OperatingSystem.IsLinux() && SystemProgram.Run("ip", arguments);
 }

@@ -30,4 +30,7 @@ internal sealed record ComparedNorm(string Name, string Label, NormKind Kind, bo
         new("instancenorm", "instance norm", NormKind.InstanceNorm, NeedsPlanes: true),
         new("rmsnorm", "RMS norm", NormKind.RMSNorm),
     ];
+
+    /// <summary>Batch norm.</summary>
+    public static ComparedNorm BatchNormed { get; } = All.Single(static norm => norm.Name == Batch);
 }

@@ -38,9 +38,9 @@ internal sealed class FoldedNets : Experiment
     private static readonly (string Name, string Title, Func<IRandomStream, Module> Create)[] s_nets =
     [
         (ComparedNet.LeNet.Name, ComparedNet.LeNet.Title, static random =>
-            ComparedNet.LeNet.Create(BatchNormed, random)),
+            ComparedNet.LeNet.Create(ComparedNorm.BatchNormed, random)),
         (ComparedNet.ResNet.Name, ComparedNet.ResNet.Title, static random =>
-            ComparedNet.ResNet.Create(BatchNormed, random)),
+            ComparedNet.ResNet.Create(ComparedNorm.BatchNormed, random)),
         (After, "LeNet, norms after ReLU", static random =>
             new Sequential(new Unflatten(1, 1, 28, 28),
                 new LeNetTrial(Nonlinearity.ReLU, NormPlace.After).Net(random))),
@@ -151,8 +151,6 @@ internal sealed class FoldedNets : Experiment
         string.Create(CultureInfo.InvariantCulture,
         $"equal to {figures["lenet.largestDifference"]:0.0e+00}; LeNet {figures["lenet.speedup"]:F2}x, ResNet " +
         $"{figures["resnet.speedup"]:F2}x");
-
-    private static ComparedNorm BatchNormed => ComparedNorm.All.Single(static norm => norm.Name == ComparedNorm.Batch);
 
     private static Module Train(ExperimentContext context, FewGarments images, Func<IRandomStream, Module> create,
         Action<double> report)

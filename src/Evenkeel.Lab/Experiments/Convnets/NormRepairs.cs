@@ -146,8 +146,7 @@ internal sealed class NormRepairs : Experiment
     public static string Figure(string name, int size) =>
         string.Create(CultureInfo.InvariantCulture, $"{name}-{size}.testAccuracy");
 
-    private static Module LeNet(IRandomStream random) => ComparedNet.LeNet.Create(
-        ComparedNorm.All.Single(static norm => norm.Name == ComparedNorm.Batch), random);
+    private static Module LeNet(IRandomStream random) => ComparedNet.LeNet.Create(ComparedNorm.BatchNormed, random);
 
     private static Module ResNet(NormKind norm, IRandomStream random) =>
         ComparedNet.ResNet.Create(new ComparedNorm("", "", norm), random);

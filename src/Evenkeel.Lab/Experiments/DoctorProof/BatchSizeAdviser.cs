@@ -119,7 +119,7 @@ internal sealed class BatchSizeAdviser : Experiment
         ExperimentContext context, ComparedNet kind, FewGarments images, int size)
     {
         var random = new TorchGenerator((ulong)context.Seed);
-        Module net = kind.Create(ComparedNorm.All.Single(static norm => norm.Name == ComparedNorm.Batch), random);
+        Module net = kind.Create(ComparedNorm.BatchNormed, random);
         if (context.DType == DType.Float64) net.To(DType.Float64);
         var training = new ClassifierTraining(
             net, new Adam(net.Parameters(), Rate * Math.Sqrt((double)size / Ordinary)));
@@ -130,11 +130,7 @@ internal sealed class BatchSizeAdviser : Experiment
             training.Evaluate(images.InOrder(images.Test)).Accuracy);
     }
 
-    private static double Advice(ExperimentContext context, Module net, FewGarments images)
-    {
-        string[] others = [.. Doctor.Rules.Select(static rule => rule.Id).Where(static id => id != "EK214")];
-        return Doctor.Examine(net, new DoctorData(images.Train),
-            new DoctorOptions { Disabled = others.ToHashSet(StringComparer.OrdinalIgnoreCase) },
+    private static double Advice(ExperimentContext context, Module net, FewGarments images) =>
+        Doctor.Examine(net, new DoctorData(images.Train), OneRule.Options("EK214"),
             cancellationToken: context.Cancellation).Findings.Single().Measured;
-    }
 }

@@ -138,8 +138,7 @@ internal sealed class DoctorRecall : Experiment
     private static Module Train(ExperimentContext context, FewGarments images)
     {
         var random = new TorchGenerator((ulong)context.Seed);
-        Module net = ComparedNet.LeNet.Create(
-            ComparedNorm.All.Single(static norm => norm.Name == ComparedNorm.Batch), random);
+        Module net = ComparedNet.LeNet.Create(ComparedNorm.BatchNormed, random);
         if (context.DType == DType.Float64) net.To(DType.Float64);
         var training = new ClassifierTraining(net, new Adam(net.Parameters(), Rate));
         using DataLoader batches = images.Batches(BatchSize, random);

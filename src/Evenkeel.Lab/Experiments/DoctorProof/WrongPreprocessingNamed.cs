@@ -20,9 +20,6 @@ internal sealed class WrongPreprocessingNamed : Experiment
 
     private const string FirstNorm = "1";
 
-    private static readonly HashSet<string> s_others =
-        [.. Doctor.Rules.Select(static rule => rule.Id).Where(static id => id != "EK203")];
-
     /// <summary>
     /// The channels of drawn images are alike, so these are lit by a lamp: less green, still less blue.
     /// </summary>
@@ -189,7 +186,7 @@ internal sealed class WrongPreprocessingNamed : Experiment
         ExperimentContext context, Module net, Tensor inputs, Tensor labels)
     {
         Diagnosis diagnosis = Doctor.Examine(net, new DoctorData(new TensorDataset(inputs, labels)) { Limit = Seen },
-            new DoctorOptions { Disabled = s_others }, cancellationToken: context.Cancellation);
+            OneRule.Options("EK203"), cancellationToken: context.Cancellation);
         double drift = diagnosis.Drift[FirstNorm].Average(Math.Abs);
         return diagnosis.Findings is [{ } found] ? (drift, found.Message, found.Remedy) : (drift, null, null);
     }

@@ -19,11 +19,9 @@ internal sealed class BatchSizeAdvice : DataRule
             return;
         }
 
-        if (!examination.CanCompareScores)
+        if (examination.ScoresObstacle is { } obstacle)
         {
-            findings.NotChecked(examination.Data.IsLabelled
-                ? $"fewer than {DataExamination.FewSamples} samples"
-                : "no labels");
+            findings.NotChecked(obstacle);
             return;
         }
 

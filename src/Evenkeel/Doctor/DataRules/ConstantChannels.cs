@@ -30,8 +30,7 @@ internal sealed class ConstantChannels : DataRule
             SampleScores before = examination.Scores!, after = examination.Passes.Scores("without constant channels",
                 PassKind.Use, examination.Data.Samples, examination.Order, examination.BatchSize,
                 network: result.Model);
-            (double gain, double error) = after.Over(before);
-            if (gain < -2 * error) return;
+            if (after.IsLowerThan(before)) return;
             scores = $", and the {before.Name} goes from {before.Text} to {after.Text}";
         }
 

@@ -15,7 +15,7 @@ internal sealed class DropoutBeforeNorm : DataRule
     {
         if (!examination.HasRunningNorms)
         {
-            findings.NotChecked("no norm keeps running statistics that follow the data");
+            findings.NotChecked(DataExamination.NoRunningNorms);
             return;
         }
 

@@ -21,7 +21,7 @@ internal sealed class OtherDomain : DataRule
 
         if (!examination.HasRunningNorms)
         {
-            findings.NotChecked("no norm keeps running statistics that follow the data");
+            findings.NotChecked(DataExamination.NoRunningNorms);
             return;
         }
 
@@ -52,9 +52,8 @@ internal sealed class OtherDomain : DataRule
         findings.Add(level, norm.Name, [], Math.Max(measured, share),
             $"The second set is another domain to {Statistic.Of(shifts.Count, "norm")} of {examination.Norms.Count}: "
             + $"at {norm.Name}, the first, the means of the two sets are {Statistic.Number(measured)} standard "
-            + "deviations "
-            + $"apart (median), and the variances of {Statistic.Share(share)} of the channels differ by more than a "
-            + $"quarter.{accuracy}",
+            + $"deviations apart (median), and the variances of {Statistic.Share(share)} of the channels differ by "
+            + $"more than a quarter.{accuracy}",
             "evenkeel recalibrate FILE --data OTHER: statistics of the new domain, without a label (AdaBN)");
     }
 

@@ -1,4 +1,5 @@
 using Evenkeel.Nn;
+using Evenkeel.Surgery;
 
 namespace Evenkeel.Examination;
 
@@ -36,8 +37,7 @@ internal sealed class OtherEps : DataRule
             return;
         }
 
-        Dictionary<string, Module> copies = copy.NamedModules().ToDictionary(
-            static entry => entry.Name, static entry => entry.Module, StringComparer.Ordinal);
+        Dictionary<string, Module> copies = TracedNetwork.ByName(copy);
         foreach ((string name, ITrackingNorm norm, double other) in norms)
         {
             // var + eps' = (var + eps' - eps) + eps.

@@ -30,8 +30,7 @@ internal sealed class SingleLastBatch : DataRule
         findings.Add(FindingLevel.Error, name, [], 1,
             $"{Statistic.Count(count)} samples in batches of {batchSize} leave a last batch of one sample, which has "
             + $"one value per channel at {name} ({type}): training stops there, in most libraries at the end of the "
-            + "first "
-            + "epoch.",
+            + "first epoch.",
             "LastBatch.Merge (the default of Trainer and DataLoader) or LastBatch.DropSingle; elsewhere drop_last, or "
             + $"batches of {(batchSize > 2 ? batchSize - 1 : batchSize + 1)}");
     }

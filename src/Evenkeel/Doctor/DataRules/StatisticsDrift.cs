@@ -28,7 +28,7 @@ internal sealed class StatisticsDrift : DataRule
     {
         if (!examination.HasRunningNorms)
         {
-            findings.NotChecked("no norm keeps running statistics that follow the data");
+            findings.NotChecked(DataExamination.NoRunningNorms);
             return;
         }
 

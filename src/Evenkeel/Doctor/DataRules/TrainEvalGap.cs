@@ -16,15 +16,13 @@ internal sealed class TrainEvalGap : DataRule
     {
         if (!examination.HasRunningNorms)
         {
-            findings.NotChecked("no norm keeps running statistics that follow the data");
+            findings.NotChecked(DataExamination.NoRunningNorms);
             return;
         }
 
-        if (!examination.CanCompareScores)
+        if (examination.ScoresObstacle is { } obstacle)
         {
-            findings.NotChecked(examination.Data.IsLabelled
-                ? $"fewer than {DataExamination.FewSamples} samples"
-                : "no labels");
+            findings.NotChecked(obstacle);
             return;
         }
 

@@ -19,13 +19,10 @@ internal sealed class GammaNearZero : FileRule
             if (!(median > 0)) continue;
             int[] found = Ratios.Channels(sizes, size => size < findings.Bound * median);
             if (found.Length == 0) continue;
-            string saved = norm.Before?.Operations is { } operations
-                ? $" Without them {norm.Before.Name} has {operations * (double)found.Length / norm.Channels:G3} "
-                    + "multiplications less per sample." : "";
             findings.Add(FindingLevel.Note, norm.Name, found, sizes.Min() / median,
                 $"|gamma| is below {findings.Bound:G2} of the layer's median in "
                 + $"{Ratios.Count(found.Length, "channel")} of {norm.Channels} ({Ratios.Listed(found)}): they put out "
-                + $"beta, whatever comes in.{saved}",
+                + "beta, whatever comes in.",
                 "Prune them and add beta to the next bias: evenkeel doctor FILE --fix OUT.");
         }
     }

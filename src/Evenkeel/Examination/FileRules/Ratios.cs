@@ -43,17 +43,13 @@ internal static class Ratios
     /// The share of inputs for which a channel behind its norm is above 0, if what is normalized is Gaussian:
     /// Phi(beta/|gamma|).
     /// </summary>
-    public static double[] ActiveShares(this ExaminedNorm norm)
-    {
-        double[] shares = new double[norm.Channels];
-        for (int i = 0; i < shares.Length; i++)
-        {
-            (double gamma, double beta) = (Math.Abs(norm.GammaOf(i)), norm.BetaOf(i));
-            shares[i] = gamma == 0 ? (beta > 0 ? 1 : 0) : (1 + VectorMath.Erf(beta / gamma / Math.Sqrt(2))) / 2;
-        }
+    public static double ActiveShare(double gamma, double beta) => gamma == 0
+        ? (beta > 0 ? 1 : 0)
+        : (1 + VectorMath.Erf(beta / Math.Abs(gamma) / Math.Sqrt(2))) / 2;
 
-        return shares;
-    }
+    /// <summary><see cref="ActiveShare"/> of each channel.</summary>
+    public static double[] ActiveShares(this ExaminedNorm norm) =>
+        [.. Enumerable.Range(0, norm.Channels).Select(i => ActiveShare(norm.GammaOf(i), norm.BetaOf(i)))];
 
     /// <summary>The middle value; the mean of the two middle ones of an even number. NaN for none.</summary>
     public static double Median(IEnumerable<double> values)

@@ -106,8 +106,7 @@ internal static class ModuleLayers
     private static double[]? Vector(Tensor? values, string part, List<(string, long)> bad)
     {
         if (values is null) return null;
-        double[] wide = new double[values.Count];
-        for (int i = 0; i < wide.Length; i++) wide[i] = values.ValueAt(i);
+        double[] wide = WideVector.Of(values);
         if (NotFinite.Count(wide) is > 0 and var count) bad.Add((part, count));
         return wide;
     }

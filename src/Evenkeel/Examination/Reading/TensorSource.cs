@@ -45,10 +45,7 @@ internal abstract class TensorSource
         _budget.Take(8L * count, $"\"{name}\"");
         byte[] bytes = new byte[(long)count * type.Bits / 8];
         BytesOf(name)(0, bytes);
-        Tensor values = type.Widen(bytes, [count]);
-        double[] wide = new double[count];
-        for (int i = 0; i < wide.Length; i++) wide[i] = values.ValueAt(i);
-        return wide;
+        return WideVector.Of(type.Widen(bytes, [count]));
     }
 
     /// <summary>The single integer of a tensor; null if it holds something else.</summary>

@@ -30,9 +30,8 @@ internal sealed class EffectiveRate : TrainingRule
             bool grows = factor > 1;
             findings.Add(FindingLevel.Note, weight.Layer, [], factor, grows ? findings.Bound : 1 / findings.Bound,
                 $"The scale of {weight.Name} does not count, and it has {(grows ? "shrunk" : "grown")} by a factor of "
-                + $"{(grows ? shrunk : 1 / shrunk):G3}: the same learning rate now acts like {factor:G2} times the "
-                + "one at "
-                + "the start.",
+                + $"{(grows ? shrunk : 1 / shrunk):G3}: the same learning rate now acts like {factor:G2} times the one "
+                + "at the start.",
                 grows
                     ? "Lower the weight decay or the learning rate, if the training becomes restless."
                     : "Raise the weight decay a little, or let a schedule raise the rate, if the training slows down.");

@@ -63,8 +63,7 @@ internal sealed class FrozenState : TrainingRule
         {
             findings.Add(FindingLevel.Warning, norm.Name, [], norm.UpdatesInStep, 0,
                 $"gamma and beta of {norm.Name} are frozen, but its running statistics follow each batch: the frozen "
-                + "part "
-                + "changes all the same, and evaluation with it.",
+                + "part changes all the same, and evaluation with it.",
                 "Call FreezeNorms() on the frozen part: its norms then use the statistics they have.");
             return;
         }
@@ -76,8 +75,7 @@ internal sealed class FrozenState : TrainingRule
         if (perChannel >= findings.Bound) return;
         findings.Add(FindingLevel.Warning, norm.Name, [], perChannel,
             $"{norm.Name} takes its statistics from {perChannel:F0} values per channel while the network is "
-            + "fine-tuned: "
-            + "they are worse than those it came with.",
+            + "fine-tuned: they are worse than those it came with.",
             "Call FreezeNorms() on the part that is already trained, or use larger batches.");
     }
 }

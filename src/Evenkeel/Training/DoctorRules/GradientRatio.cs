@@ -30,8 +30,7 @@ internal sealed class GradientRatio : TrainingRule
         {
             findings.Add(FindingLevel.Warning, first.Layer, [], ratio, Vanishing,
                 $"The gradient of {first.Name} is {ratio:G2} times that of {last.Name}: it vanishes on the way, and "
-                + "the "
-                + "first layers hardly learn.",
+                + "the first layers hardly learn.",
                 "Put a norm behind each layer, or start with KaimingNormal and ReLU in place of sigmoids.");
         }
 

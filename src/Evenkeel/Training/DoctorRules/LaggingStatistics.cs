@@ -44,9 +44,8 @@ internal sealed class LaggingStatistics : TrainingRule
             if (!TrainingRules.HasHeld(ref counts[i], measured > findings.Bound, Epochs)) continue;
             findings.Add(FindingLevel.Warning, norm.Name, [], measured,
                 $"At the end of epoch {record.Epoch} the running mean of {behind} of {distances.Length} channels is "
-                + "more "
-                + $"than {findings.Bound:G2} deviations from that of the last {norm.WindowBatches} batches: evaluation "
-                + "normalizes with statistics of an earlier network.",
+                + $"more than {findings.Bound:G2} deviations from that of the last {norm.WindowBatches} batches: "
+                + "evaluation normalizes with statistics of an earlier network.",
                 "After the training: model.Recalibrate(training), or evenkeel recalibrate. For the next one: a larger "
                 + $"momentum than {running.Average}, or a lower learning rate.");
         }

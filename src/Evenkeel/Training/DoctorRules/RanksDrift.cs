@@ -36,12 +36,10 @@ internal sealed class RanksDrift : TrainingRule
             string name = isWeight ? parameters[tensor].Name : buffers[tensor - parameters.Count].Name;
             findings.Add(FindingLevel.Error, name, [], other, 0,
                 $"{name} of rank {other} is not that of rank 0 after step {training.Iteration}: the ranks train "
-                + "different "
-                + "networks.",
+                + "different networks.",
                 isWeight
                     ? "Begin with the same seed and weights on all ranks, add up gradients in the same order, and go "
-                    + "on "
-                    + "from the last checkpoint that all ranks share."
+                    + "on from the last checkpoint that all ranks share."
                     : "Convert the norms to SyncBatchNorm, or give every rank the statistics of rank 0.");
             return;
         }

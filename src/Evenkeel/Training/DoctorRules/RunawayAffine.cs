@@ -34,14 +34,11 @@ internal sealed class RunawayAffine : TrainingRule
             findings.Add(FindingLevel.Note, norm.Name, [], measured,
                 growth >= offset
                     ? $"gamma of {norm.Name} has grown {growth:G3} times since the start: the layer behind it gets "
-                    + "ever "
-                    + "larger inputs."
+                    + "ever larger inputs."
                     : $"beta of {norm.Name} is {offset:G3} times its gamma: the output is nearly a constant, and what "
-                    + "the "
-                    + "layer has normalized hardly counts.",
+                    + "the layer has normalized hardly counts.",
                 "Lower the learning rate of gamma and beta (a ParameterGroup of their own), or give them a small "
-                + "weight "
-                + "decay.");
+                + "weight decay.");
         }
     }
 

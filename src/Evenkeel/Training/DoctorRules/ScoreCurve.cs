@@ -72,10 +72,8 @@ internal sealed class ScoreCurve : TrainingRule
         findings.Add(FindingLevel.Note, "", [], rise,
             $"The validation loss has risen by {rise:P0} since epoch {bestEpoch}, while that of training is "
             + $"{training[Scores.LossName]:G3} against {validation[Scores.LossName]:G3}: the network learns its "
-            + "samples "
-            + "by heart.",
+            + "samples by heart.",
             "Stop there (EarlyStopping), add data or augmentation, or regularize: weight decay, dropout behind the "
-            + "last "
-            + "norm.");
+            + "last norm.");
     }
 }

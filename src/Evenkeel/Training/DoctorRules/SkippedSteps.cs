@@ -27,8 +27,7 @@ internal sealed class SkippedSteps : TrainingRule
         {
             findings.Add(FindingLevel.Warning, layer, channel is { } one ? [one] : [], share, 0,
                 $"Step {training.Iteration} was skipped: its loss or gradient is not finite. The first such values "
-                + "come "
-                + $"from {place}.",
+                + $"come from {place}.",
                 "Clip the gradients (MaxGradientNorm = 1) or lower the learning rate; if it is the inputs, check the "
                 + "samples of that batch.");
         }

@@ -44,8 +44,7 @@ internal sealed class TurnPerStep : TrainingRule
                 findings.Add(FindingLevel.Warning, weight.Layer, [], moved, most,
                     turns
                         ? $"A step turns {weight.Name} by {moved:G2} radians: after a few steps nothing is left of "
-                        + "what "
-                        + "it has learned. The norm behind it hides this from the loss."
+                        + "what it has learned. The norm behind it hides this from the loss."
                         : $"A step moves {weight.Name} by {moved:P0} of its length: it jumps about rather than "
                         + "descends.",
                     Slower(training, moved / most));

@@ -24,8 +24,7 @@ internal sealed class UnpooledParts : TrainingRule
             findings.Add(FindingLevel.Warning, norm.Name, [], norm.UpdatesInStep, 1,
                 $"{norm.Name} takes {norm.UpdatesInStep} statistics in one step, each of {samples} of the "
                 + $"{training.Samples} samples: the network is that of batches of {samples}, whatever the gradients "
-                + "add "
-                + "up to.",
+                + "add up to.",
                 "Set TrainerOptions.MicroBatches, which pools the statistics of the parts, or pass the batch as a "
                 + "whole.");
         }
