@@ -79,7 +79,7 @@ internal sealed class TrainingExamination : IDisposable
     public void AfterBackward(Tensor? prediction, Batch batch, double loss, long iteration)
     {
         RemoveHooks();
-        (_view.Samples, _view.Loss) = (batch.Count, loss);
+        (_view.Samples, _view.Loss) = (batch.CountOfAll, loss);
         _view.NoteGradients();
         if (iteration == 0 && prediction is not null)
             _view.BaselineLoss = Baseline(_trainer.Loss, prediction, batch.Targets);
@@ -97,7 +97,7 @@ internal sealed class TrainingExamination : IDisposable
     {
         RemoveHooks();
         _isSkipped = true;
-        _view.Samples = batch.Count;
+        _view.Samples = batch.CountOfAll;
         // The search is another pass, so it is made once a training.
         if (_view.Spoilt is null)
         {

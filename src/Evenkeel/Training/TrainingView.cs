@@ -40,7 +40,7 @@ public sealed class TrainingView
     /// <summary>The number of the step, from 1.</summary>
     public long Iteration { get; internal set; }
 
-    /// <summary>Samples in the batch of the step.</summary>
+    /// <summary>Samples in the batch of the step, whichever process has them.</summary>
     public int Samples { get; internal set; }
 
     /// <summary>The loss of the step, without a penalty.</summary>

@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Examination;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -67,6 +68,20 @@ public sealed class SharedTrainingTests
     }
 
     [Fact]
+    public void The_doctor_sees_whole_batches_also_where_a_process_has_no_part()
+    {
+        string alone = Train(null, 4, pools: true);
+        (string Hash, int[] Samples)[] all = ThreadProcesses.Run(4, group =>
+        {
+            var rule = new NotesSamples();
+            var doctor = new TrainingDoctor { Every = 1, Options = new() { Rules = [rule] } };
+            return (Train(group, 4, pools: true, doctor: doctor), rule.Seen.ToArray());
+        });
+        Assert.All(all, one => Assert.Equal(alone, one.Hash));
+        Assert.All(all, static one => Assert.Equal([16, 16, 16, 2, 16, 16, 16, 2], one.Samples));
+    }
+
+    [Fact]
     public void Other_weights_on_one_process_are_refused()
     {
         Func<object> run = () => ThreadProcesses.Run(2, static group =>
@@ -119,10 +134,12 @@ public sealed class SharedTrainingTests
     }
 
     private static string Train(
-        IProcessGroup? group, int parts, bool pools, int epochs = 2, string? folder = null, Sequential? model = null)
+        IProcessGroup? group, int parts, bool pools, int epochs = 2, string? folder = null, Sequential? model = null,
+        TrainingDoctor? doctor = null)
     {
         model ??= Network();
         Trainer trainer = Create(model, group, parts, pools, epochs, folder);
+        trainer.Options.Doctor = doctor;
         if (folder is not null && Checkpoints.Latest(folder) is not null) trainer.Resume(folder);
         History history = trainer.Fit(Set(1, pools ? Samples : MoreSamples), Set(2));
         using var hash = new WeightsHash();
@@ -183,6 +200,17 @@ public sealed class SharedTrainingTests
 
         protected override Tensor ForwardCore(Tensor x) =>
             x.AsSpan<float>()[0] > 0 ? _left.Forward(x) : _right.Forward(x);
+    }
+
+    private sealed class NotesSamples : TrainingRule
+    {
+        public override string Id => "OWN1";
+
+        public override string Title => "samples";
+
+        public List<int> Seen { get; } = [];
+
+        public override void OnStep(TrainingView training, FindingSink findings) => Seen.Add(training.Samples);
     }
 
     private sealed class CancelAfter(long step, CancellationTokenSource? cancellation) : Callback
