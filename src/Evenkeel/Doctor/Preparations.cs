@@ -6,6 +6,8 @@ internal static class Preparations
     /// <summary>The mean and the deviation of ImageNet's pixels from 0 to 1, in the order red, green, blue.</summary>
     private static readonly double[] s_mean = [0.485, 0.456, 0.406], s_deviation = [0.229, 0.224, 0.225];
 
+    private const string ReversedCode = "x[:, ::-1]";
+
     /// <summary>The ways that inputs of this shape and range may have been meant, simple ones first.</summary>
     /// <param name="sample">The shape of a sample: (C, H, W), (C, ...) or (features).</param>
     /// <param name="low">The smallest value of the data.</param>
@@ -114,9 +116,12 @@ internal static class Preparations
             Scale = scale,
             Shift = shift,
         };
-        return isReversed
-            ? way with { IsReversed = true, Text = $"{text}, with the channels in reverse order (RGB for BGR)" }
-            : way;
+        return !isReversed ? way : way with
+        {
+            IsReversed = true,
+            Text = $"{text}, with the channels in reverse order (RGB for BGR)",
+            Code = $"{ReversedCode}, then {way.Code}",
+        };
     }
 
     private static string CodeOf(double[] scale, double[] shift)
@@ -135,7 +140,7 @@ internal static class Preparations
     {
         IsReversed = true,
         Text = "given with the channels in reverse order (RGB for BGR)",
-        Code = "x[:, ::-1]",
+        Code = ReversedCode,
     };
 
     private static Preparation ChannelsLast(Preparation one) => one with

@@ -117,6 +117,8 @@ public sealed class DataRulesTests
         TensorDataset data = Patients.With(Patients.Pictures(1), images => Patients.Prepared(images, wrong));
         Finding finding = OnlyOne(model, new DoctorData(data), "EK203");
         Assert.Contains(expected, finding.Message, StringComparison.Ordinal);
+        Assert.Equal(expected.Contains("reverse order", StringComparison.Ordinal),
+            finding.Remedy.Contains("x[:, ::-1]", StringComparison.Ordinal));
         Assert.True(finding.Measured > 1.5);
     }
 
