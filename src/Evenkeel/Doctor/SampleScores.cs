@@ -30,7 +30,7 @@ internal sealed record SampleScores(string Name, double[] Values)
         return (mean, n < 2 ? double.PositiveInfinity : Math.Sqrt(variance / (n - 1)));
     }
 
-    /// <summary>Whether this is lower than another score of the same samples by more than two standard errors.</summary>
+    /// <summary>Whether another score of the same samples is higher by more than two standard errors.</summary>
     public bool IsLowerThan(SampleScores other)
     {
         (double gain, double error) = Over(other);
