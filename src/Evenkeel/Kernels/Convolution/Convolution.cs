@@ -270,7 +270,10 @@ internal static unsafe class Convolution
         }
     }
 
-    /// <summary>The weights as panels of two packs of filters: [group][panel][tap][lane].</summary>
+    /// <summary>
+    /// The weights as panels of two packs of filters: [group][panel][tap][lane]. With 16 registers a panel has its
+    /// packs one after the other, as a tile reads one: [group][panel][pack][tap][lane].
+    /// </summary>
     private struct PanelJob<T> : IJob where T : unmanaged
     {
         private const int PanelTaps = 128;
@@ -285,14 +288,15 @@ internal static unsafe class Convolution
             T* from = Weight + ((((nint)group * Results) + filter) * Taps),
                 to = Target + ((nint)chunk * Taps * 2 * width);
             // Each line of the panel is written in several steps, so a stretch of it stays in a first-level cache.
-            for (int t = 0; t < Taps; t += PanelTaps, from += PanelTaps, to += PanelTaps * 2 * width)
+            nint row = Gemm.IsWide ? 2 * width : width, second = Gemm.IsWide ? width : (nint)width * Taps;
+            for (int t = 0; t < Taps; t += PanelTaps, from += PanelTaps, to += PanelTaps * row)
             {
                 int taps = Math.Min(PanelTaps, Taps - t);
-                GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, taps);
+                GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, row, taps);
                 if (Results - filter > width)
                 {
                     GemmPacking.TransposedPack(from + ((nint)width * Taps), Taps,
-                        Math.Min(width, Results - filter - width), to + width, taps);
+                        Math.Min(width, Results - filter - width), to + second, row, taps);
                 }
             }
         }

@@ -21,6 +21,12 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     /// <summary>Rows of the tile of one pack if there are 16 registers and a pack takes two.</summary>
     private const int NarrowRows = 6;
 
+    /// <summary>
+    /// Longest part of a chunk of taps if there are 16 registers: the weights of a pack of filters stay in a
+    /// first-level cache while the tiles of a block read them.
+    /// </summary>
+    private const int PartTaps = 288;
+
     /// <summary>Up to this number of taps, several tiles run side by side.</summary>
     private const int RunTaps = 256;
 
@@ -65,11 +71,15 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         nint sumsRow = ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
         nint stageBytes = ((Stage.Count * sizeof(T)) + Simd.Alignment - 1) & -Simd.Alignment;
         int panel = 2 * Width, panels = Convolution.Panels<T>(Results);
-        nint sumsCount = AlongFilters
-            ? (nint)BlockRows(Bands.Rows) * Map.Columns * panel
-            : sumsRow * Math.Min(Results, Convolution.DivideUp(panels, Blocks) * panel);
-        byte* scratch = GemmPacking.Scratch(stageBytes + (sumsCount * sizeof(T)));
+        nint blockResults = (nint)BlockRows(Bands.Rows) * Map.Columns;
+        nint sumsBytes = sizeof(T) * (AlongFilters
+            ? blockResults * panel
+            : sumsRow * Math.Min(Results, Convolution.DivideUp(panels, Blocks) * panel));
+        byte* scratch = GemmPacking.Scratch(
+            stageBytes + sumsBytes + (AlongFilters && !Gemm.IsWide ? blockResults * sizeof(nint) : 0));
         T* stage = (T*)scratch, sums = (T*)(scratch + stageBytes);
+        nint* places = (nint*)(scratch + stageBytes + sumsBytes);
+        if (AlongFilters && !Gemm.IsWide) FindPlaces(places, BlockRows(Bands.Rows));
         int bands = Bands.Count(Map), end = Math.Min(Units, (chunk + 1) * PerChunk);
         for (int unit = chunk * PerChunk; unit < end; unit++)
         {
@@ -88,8 +98,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                     T* result = Result + (volume * Results * ResultVolume)
                         + ((nint)(band.Slice0 + slice) * SliceStep * ResultPlane)
                         + ((nint)band.Row0 * RowStep * ResultWidth);
-                    SumSlice(stage + (slice * Stage.SliceStep), sums, sumsRow, result + ((nint)first * ResultVolume),
-                        band.Rows, group, first, count);
+                    SumSlice(stage + (slice * Stage.SliceStep), sums, sumsRow, places,
+                        result + ((nint)first * ResultVolume), band.Rows, group, first, count);
                 }
             }
         }
@@ -97,14 +107,16 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
     /// <summary>Some results of a group, in a band's rows of one slice.</summary>
     private readonly void SumSlice(
-        T* stage, T* sums, nint sumsRow, T* result, int rows, int group, int first, int count)
+        T* stage, T* sums, nint sumsRow, nint* places, T* result, int rows, int group, int first, int count)
     {
         nint filter = ((nint)group * Results) + first;
         T* bias = Bias == null ? null : Bias + filter;
         if (AlongFilters)
         {
             nint panel = ((nint)group * Convolution.Panels<T>(Results)) + (first / (2 * Width));
-            SumFilters(stage, Weight + (panel * Map.Taps * 2 * Width), sums, result, rows, count, bias);
+            T* weight = Weight + (panel * Map.Taps * 2 * Width);
+            if (Gemm.IsWide) SumFilters(stage, weight, sums, result, rows, count, bias);
+            else SumPlaces(stage, weight, sums, places, result, rows, count, bias);
         }
         else
         {
@@ -252,6 +264,82 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 PlaneTranspose.Run(sums, 2 * Width, (row1 - row0) * columns, count,
                     result + ((nint)filter * ResultVolume) + ((nint)row0 * columns), ResultVolume, shift);
             }
+        }
+    }
+
+    /// <summary>The places of the results of a block in the copy, in bytes from its first one.</summary>
+    private readonly void FindPlaces(nint* places, int rows)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            for (int j = 0; j < Map.Columns; j++) *places++ = (((nint)row * Stage.Pitch) + j) * sizeof(T);
+        }
+    }
+
+    /// <summary>
+    /// All results of a band with lanes along one pack of filters, for 16 registers: loops over packs of filters,
+    /// blocks of rows, chunks of taps and their parts, tiles of results.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void SumPlaces(
+        T* stage, T* weight, T* sums, nint* places, T* result, int rows, int results, T* bias)
+    {
+        int taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk), columns = Map.Columns;
+        int blockRows = BlockRows(rows), blocks = Convolution.DivideUp(rows, blockRows);
+        T* chain = sums + ((nint)blockRows * columns * Width);
+        for (int filter = 0; filter < results; filter += Width, weight += (nint)taps * Width)
+        {
+            T* shift = bias == null ? null : bias + filter;
+            for (int block = 0; block < blocks; block++)
+            {
+                int row0 = Convolution.Cut(rows, block, blocks), row1 = Convolution.Cut(rows, block + 1, blocks),
+                    count = (row1 - row0) * columns;
+                T* x = stage + ((nint)row0 * Stage.Pitch);
+                for (int chunk = 0; chunk < chunks; chunk++)
+                {
+                    int t0 = Convolution.Cut(taps, chunk, chunks), t1 = Convolution.Cut(taps, chunk + 1, chunks),
+                        parts = Convolution.DivideUp(t1 - t0, PartTaps);
+                    for (int part = 0; part < parts; part++)
+                    {
+                        int first = t0 + Convolution.Cut(t1 - t0, part, parts),
+                            last = t0 + Convolution.Cut(t1 - t0, part + 1, parts);
+
+                        // The parts of a chunk are one chain. The chains of later chunks are added to the sums.
+                        T* target = chunk == 0 || part == parts - 1 ? sums : chain;
+                        T* start = part == 0 ? null : chunk == 0 ? sums : chain;
+                        Places(count, places, last - first, Offsets + first, weight + ((nint)first * Width), x, start,
+                            target, chunk > 0 && part == parts - 1);
+                    }
+                }
+
+                PlaneTranspose.Run(sums, Width, count, Math.Min(results - filter, Width),
+                    result + ((nint)filter * ResultVolume) + ((nint)row0 * columns), ResultVolume, shift);
+            }
+        }
+    }
+
+    /// <summary>A part of a chain of taps for some results: even tiles of at most six.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Places(
+        int count, nint* places, nint taps, nint* offsets, T* w, T* x, T* start, T* c, bool add)
+    {
+        int tiles = Convolution.DivideUp(count, NarrowRows), small = count / tiles, large = count - (small * tiles);
+        for (int rows = small + 1, of = large; rows >= small; rows--, of = tiles - large)
+        {
+            if (of == 0) continue;
+            switch (rows)
+            {
+                case 1: ConvolutionNarrow.Places<T, Count1>(of, places, taps, offsets, w, x, start, c, add); break;
+                case 2: ConvolutionNarrow.Places<T, Count2>(of, places, taps, offsets, w, x, start, c, add); break;
+                case 3: ConvolutionNarrow.Places<T, Count3>(of, places, taps, offsets, w, x, start, c, add); break;
+                case 4: ConvolutionNarrow.Places<T, Count4>(of, places, taps, offsets, w, x, start, c, add); break;
+                case 5: ConvolutionNarrow.Places<T, Count5>(of, places, taps, offsets, w, x, start, c, add); break;
+                default: ConvolutionNarrow.Places<T, Count6>(of, places, taps, offsets, w, x, start, c, add); break;
+            }
+
+            places += of * rows;
+            c += (nint)of * rows * Width;
+            if (start != null) start += (nint)of * rows * Width;
         }
     }
 

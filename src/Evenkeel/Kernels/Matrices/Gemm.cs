@@ -271,11 +271,12 @@ internal static unsafe class Gemm
 
             for (int panel = panel0; panel < panel1; panel++, target += panelStride)
             {
-                GemmPacking.TransposedPack(B + (PackColumn(2 * panel) * LdB) + p0, LdB, columns, target, k);
+                GemmPacking.TransposedPack(B + (PackColumn(2 * panel) * LdB) + p0, LdB, columns, target, 2 * Width, k);
                 if ((2 * panel) + 1 < packs)
                 {
                     GemmPacking.TransposedPack(
-                        B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + Width, k);
+                        B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + Width,
+                        2 * Width, k);
                 }
             }
         }

@@ -79,15 +79,15 @@ internal static unsafe class GemmPacking
     }
 
     /// <summary>
-    /// One pack of columns of op(B) = Bᵀ: <c>target[p·2·width + j] = b[j·bRow + p]</c>. Columns beyond
+    /// One pack of columns of op(B) = Bᵀ: <c>target[p·row + j] = b[j·bRow + p]</c>. Columns beyond
     /// <paramref name="columns"/> repeat the last one; their sums are not used.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, int k) where T : unmanaged
+    public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, nint row, int k) where T : unmanaged
     {
         int width = Vector512<T>.Count;
         Debug.Assert(columns >= 1 && columns <= width);
-        nint row = 2 * width;
+        Debug.Assert(row >= width, "the rows of the target overlap");
         if (sizeof(T) == 4 && Sse.IsSupported)
         {
             for (int j = 0; j < width; j += 4)
