@@ -235,18 +235,18 @@ internal static unsafe class Convolution
         job.Bands = Bands.Create(map, job.Images);
         job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
         job.Stage.Offsets(job.Offsets, sizeof(T));
-        int bands = job.Images * job.Bands.Count(map);
+        job.AlongFilters = job is { RowStep: 1, ColumnStep: 1 }
+            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results);
+        job.Together = job.AlongFilters && !Gemm.IsWide ? job.ImagesPerBlock() : 1;
+        int bands = DivideUp(job.Images, job.Together) * job.Bands.Count(map);
         int window = map.Taps / map.Channels;
         job.Blocks = Math.Clamp(
             Math.Min(job.Results * window / LeastUses, DivideUp(LeastUnits, bands)), 1, Panels<T>(job.Results));
         job.Units = bands * job.Blocks;
-        job.PerChunk = UnitsPerChunk((double)job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps * job.Results
-            * job.Groups / job.Blocks);
-
-        if (job is { RowStep: 1, ColumnStep: 1 }
-            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results))
+        job.PerChunk = UnitsPerChunk((double)job.Together * job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps
+            * job.Results * job.Groups / job.Blocks);
+        if (job.AlongFilters)
         {
-            job.AlongFilters = true;
             Workers.Run(job.Groups * Panels<T>(job.Results),
                 new PanelJob<T> { Weight = job.Weight, Target = panels, Results = job.Results, Taps = map.Taps });
             job.Weight = panels;

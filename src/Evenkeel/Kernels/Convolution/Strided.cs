@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Copies rows whose values lie a stride apart. A stride of 2 takes packs of 512 bits, if there are any.
+/// Copies rows whose values lie a stride apart. A stride of 2 takes packs, if the hardware can.
 /// </summary>
 internal static unsafe class Strided
 {
@@ -23,7 +23,7 @@ internal static unsafe class Strided
     {
         Debug.Assert(stride >= 1 && count >= 0);
         int width = Vector512<T>.Count, k = 0;
-        if (stride <= 2 && (stride == 1 || Avx512F.IsSupported))
+        if (stride <= 2 && (stride == 1 || Avx2.IsSupported))
         {
             for (; k < count && end - from >= 2 * width; k += width, from += stride * width)
             {
@@ -65,6 +65,8 @@ internal static unsafe class Strided
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Even<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
     {
+        if (!Avx512F.IsSupported)
+            return Vector512.Create(Even(low.GetLower(), low.GetUpper()), Even(high.GetLower(), high.GetUpper()));
         if (sizeof(T) == 4)
         {
             return Avx512F.PermuteVar16x32x2(low.AsInt32(),
@@ -74,6 +76,17 @@ internal static unsafe class Strided
 
         return Avx512F.PermuteVar8x64x2(
             low.AsInt64(), Vector512.Create(0L, 2, 4, 6, 8, 10, 12, 14), high.AsInt64()).As<long, T>();
+    }
+
+    /// <summary>The even lanes of two halves of packs side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> Even<T>(Vector256<T> low, Vector256<T> high) where T : unmanaged
+    {
+        // Each half gives two lanes of 64 bits in turn: the middle ones change places.
+        Vector256<long> turns = sizeof(T) == 4
+            ? Avx.Shuffle(low.AsSingle(), high.AsSingle(), 0b10_00_10_00).AsInt64()
+            : Avx2.UnpackLow(low.AsInt64(), high.AsInt64());
+        return Avx2.Permute4x64(turns, 0b11_01_10_00).As<long, T>();
     }
 
     /// <summary>The lanes of the lower half, each twice.</summary>
