@@ -232,6 +232,12 @@ internal static unsafe class Convolution
     {
         int width = Vector512<T>.Count;
         PlaneMap map = job.Map;
+        if (job is { RowStep: 1, ColumnStep: 1 } && SinglePlanes<T>.Applies(map, job.Results))
+        {
+            SinglePlanes<T>.Run(job);
+            return;
+        }
+
         job.Bands = Bands.Create(map, job.Images);
         job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
         job.Stage.Offsets(job.Offsets, sizeof(T));

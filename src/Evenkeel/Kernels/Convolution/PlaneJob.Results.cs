@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -15,8 +14,17 @@ internal unsafe partial struct PlaneJob<T>
         bool wide = Gemm.IsWide;
         int packs = Convolution.DivideUp(length, Width), taps = Map.Taps,
             chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
-        int tilePacks = !wide ? 1 : results <= LongRows ? 4 : 2;
-        int tiles = Convolution.DivideUp(results, !wide ? NarrowRows : tilePacks == 4 ? LongRows : ShortRows);
+        (int tilePacks, int tileRows) = (wide, results) switch
+        {
+            (true, <= LongRows) => (4, LongRows),
+            (true, _) => (2, ShortRows),
+
+            // Eight sums hide the latency of an FMA: with 16 registers, four packs of a single result.
+            (false, 1) => (4, 1),
+            (false, 2) => (2, 2),
+            _ => (1, NarrowRows),
+        };
+        int tiles = Convolution.DivideUp(results, tileRows);
         for (int chunk = 0; chunk < chunks; chunk++)
         {
             int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
@@ -107,6 +115,7 @@ internal unsafe partial struct PlaneJob<T>
     }
 
     /// <summary>Copies the sums, whose rows lie a pitch apart, into the result plane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void CopyOut(T* sums, T* result, int rows, T bias)
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
