@@ -58,6 +58,13 @@ internal static unsafe class Strided
             return;
         }
 
+        if (stride == 2 && Avx2.IsSupported)
+        {
+            // The values between are written as they were. The one behind the last value may be another thread's.
+            for (int half = Vector256<T>.Count; k + half < count; k += half, to += 2 * half)
+                MergeEven(to, Vector256.Load(from + k));
+        }
+
         for (; k < count; k++, to += stride) *to = from[k];
     }
 
@@ -102,6 +109,27 @@ internal static unsafe class Strided
         ? Avx512F.PermuteVar16x32(
             v.AsInt32(), Vector512.Create(8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)).As<int, T>()
         : Avx512F.PermuteVar8x64(v.AsInt64(), Vector512.Create(4L, 4, 5, 5, 6, 6, 7, 7)).As<long, T>();
+
+    /// <summary>Puts the lanes of half a pack at every second place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MergeEven<T>(T* to, Vector256<T> v) where T : unmanaged
+    {
+        T* second = to + Vector256<T>.Count;
+        if (sizeof(T) == 4)
+        {
+            Vector256<float> low = Avx2.PermuteVar8x32(v.AsSingle(), Vector256.Create(0, 0, 1, 1, 2, 2, 3, 3)),
+                high = Avx2.PermuteVar8x32(v.AsSingle(), Vector256.Create(4, 4, 5, 5, 6, 6, 7, 7));
+            Avx.Blend(Vector256.Load((float*)to), low, 0b0101_0101).Store((float*)to);
+            Avx.Blend(Vector256.Load((float*)second), high, 0b0101_0101).Store((float*)second);
+        }
+        else
+        {
+            Vector256<double> low = Avx2.Permute4x64(v.AsDouble(), 0b01_01_00_00),
+                high = Avx2.Permute4x64(v.AsDouble(), 0b11_11_10_10);
+            Avx.Blend(Vector256.Load((double*)to), low, 0b0101).Store((double*)to);
+            Avx.Blend(Vector256.Load((double*)second), high, 0b0101).Store((double*)second);
+        }
+    }
 
     /// <summary>Stores the even lanes among the first ones; nothing else is written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -46,17 +46,19 @@ internal static unsafe class GemmPacking
 
     /// <summary>
     /// Copies packs <paramref name="pack0"/> .. <paramref name="pack1"/> of <paramref name="k"/> rows of
-    /// <paramref name="n"/> columns. A panel holds two packs side by side. The last pack of a row ends where the row
-    /// ends. A row narrower than a pack is read beyond its end while <paramref name="readable"/> values are left.
+    /// <paramref name="n"/> columns. A panel holds two packs, <paramref name="second"/> apart; the rows of each lie
+    /// <paramref name="row"/> apart. The last pack of a row ends where the row ends. A row narrower than a pack is read
+    /// beyond its end while <paramref name="readable"/> values are left.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Panels<T>(
-        T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k)
+        T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint row, nint second,
+        nint panelStride, int k)
         where T : unmanaged
     {
         Debug.Assert(n >= 1 && pack0 >= 0 && pack0 <= pack1);
         int width = Vector512<T>.Count;
-        for (int p = 0; p < k; p++, b += bRow, target += 2 * width, readable -= bRow)
+        for (int p = 0; p < k; p++, b += bRow, target += row, readable -= bRow)
         {
             if (n < width)
             {
@@ -71,7 +73,7 @@ internal static unsafe class GemmPacking
             {
                 Vector512<T> v0 = Simd.Load(from), v1 = Simd.Load(from + width < last ? from + width : last);
                 Simd.Store(to, v0);
-                Simd.Store(to + width, v1);
+                Simd.Store(to + second, v1);
             }
 
             if (pack == pack1) Simd.Store(to, Simd.Load(from < last ? from : last));
