@@ -45,8 +45,10 @@ internal static unsafe class ConvolutionNarrow
             }
 
             byte* x0 = (byte*)x + places[0], x1 = TRows.Value > 1 ? (byte*)x + places[1] : null;
-            byte* x2 = TRows.Value > 2 ? (byte*)x + places[2] : null, x3 = TRows.Value > 3 ? (byte*)x + places[3] : null;
-            byte* x4 = TRows.Value > 4 ? (byte*)x + places[4] : null, x5 = TRows.Value > 5 ? (byte*)x + places[5] : null;
+            byte* x2 = TRows.Value > 2 ? (byte*)x + places[2] : null;
+            byte* x3 = TRows.Value > 3 ? (byte*)x + places[3] : null;
+            byte* x4 = TRows.Value > 4 ? (byte*)x + places[4] : null;
+            byte* x5 = TRows.Value > 5 ? (byte*)x + places[5] : null;
             T* from = w;
             for (nint* offset = offsets; offset < end; offset++, from += 2 * half)
             {

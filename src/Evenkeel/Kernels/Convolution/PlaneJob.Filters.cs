@@ -110,7 +110,8 @@ internal unsafe partial struct PlaneJob<T>
                 for (int image = 0; image < images; image++, to += imageStep)
                 {
                     PlaneTranspose.Run(sums + ((nint)image * count * Width), Width, count,
-                        Math.Min(results - filter, Width), to, ResultVolume, bias == null ? null : bias + filter, FuseReLU);
+                        Math.Min(results - filter, Width), to, ResultVolume, bias == null ? null : bias + filter,
+                        FuseReLU);
                 }
             }
         }

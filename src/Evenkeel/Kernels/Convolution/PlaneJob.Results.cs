@@ -134,7 +134,10 @@ internal unsafe partial struct PlaneJob<T>
         CopyShortRows(sums, pitch, result, resultRow, free, bias);
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
         for (int i = free; i < rows; i++)
-            Simd.StorePartial(result + (i * resultRow), Clip(Simd.Load(sums + ((nint)i * pitch)) + shift, limit), columns);
+        {
+            Vector512<T> y = Simd.Load(sums + ((nint)i * pitch)) + shift;
+            Simd.StorePartial(result + (i * resultRow), Clip(y, limit), columns);
+        }
     }
 
     /// <summary>
@@ -163,7 +166,8 @@ internal unsafe partial struct PlaneJob<T>
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
         for (; rows > 0; rows--, sums += pitch, result += resultRow)
         {
-            for (int j = 0; j <= columns - width; j += width) Simd.Store(result + j, Clip(Simd.Load(sums + j) + shift, limit));
+            for (int j = 0; j <= columns - width; j += width)
+                Simd.Store(result + j, Clip(Simd.Load(sums + j) + shift, limit));
             Simd.Store(result + columns - width, Clip(Simd.Load(sums + columns - width) + shift, limit));
         }
     }
@@ -172,7 +176,8 @@ internal unsafe partial struct PlaneJob<T>
     private readonly void CopyShortRows(T* sums, nint pitch, T* result, nint resultRow, int rows, T bias)
     {
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
-        for (; rows > 0; rows--, sums += pitch, result += resultRow) Simd.Store(result, Clip(Simd.Load(sums) + shift, limit));
+        for (; rows > 0; rows--, sums += pitch, result += resultRow)
+            Simd.Store(result, Clip(Simd.Load(sums) + shift, limit));
     }
     /// <summary>0 in place of values up to a limit.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -120,7 +120,7 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
     /// <summary>
     /// Some rows of results, pack by pack: <c>to[i·toRow + j] = bias + Σ_t w[t]·x[i·pitch + j + offset t]</c>, or 0
     /// in place of values up to <paramref name="limit"/>. The last pack of a row overlaps the one before. A row shorter
-    /// than a pack runs over into the next one, which is written later. There is no call, so no sum leaves its register.
+    /// than a pack runs over into the next one, which is written later. Without a call no sum leaves its register.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TRows>(
