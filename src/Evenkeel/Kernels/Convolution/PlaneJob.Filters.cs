@@ -55,6 +55,7 @@ internal unsafe partial struct PlaneJob<T>
     /// <summary>
     /// The places of the results of a block in the copies of its images, in bytes from its first one.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void FindPlaces(nint* places, nint stageCount)
     {
         int rows = BlockRows(Bands.Rows);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -81,6 +82,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     /// </summary>
     private readonly int BlockRows(int rows) => Math.Clamp(BlockResults / Map.Columns, 1, rows);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Invoke(int chunk)
     {
         nint sumsRow = ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
