@@ -15,7 +15,8 @@ internal static class Speed
     {
         var random = new Philox(1);
         Module model = new ResNet(new ResNetOptions(), random);
-        var optimizer = new SGD(model.Parameters(), 0.1, momentum: 0.9);
+        Optimizer optimizer = target.Optimizer == "sgd"
+            ? new SGD(model.Parameters(), 0.1, momentum: 0.9) : new Adam(model.Parameters(), 0.01);
         Tensor images = Tensor.Zeros([target.Batch * 4, 3, 32, 32]);
         random.FillNormal(images.AsSpan<float>());
         Tensor labels = Tensor.Zeros([images.Shape[0]], DType.Int64);
@@ -30,13 +31,15 @@ internal static class Speed
             MicroBatches = target.Parts,
             PoolsBatchStatistics = target.Pools,
             Processes = processes,
+            ShardsOptimizerState = target.Shards,
+            MaxGradientNorm = target.Clips ? 1 : null,
             Callbacks = [clock],
         });
         trainer.Fit(new TensorDataset(images, labels));
         double step = clock.MedianMilliseconds;
         long gradient = model.Parameters().Sum(static parameter => (long)parameter.Count) * sizeof(float);
         return $"{target.Batch / step * 1000:F1} images/s, {step:F1} ms a step, sent {clock.BytesPerStep} bytes a "
-            + $"step, gradient {gradient} bytes";
+            + $"step, gradient {gradient} bytes, state {optimizer.StateBytes} bytes";
     }
 
     private sealed class Clock(IProcessGroup? processes) : Callback
