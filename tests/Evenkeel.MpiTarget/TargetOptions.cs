@@ -59,6 +59,9 @@ internal sealed class TargetOptions(string[] words)
 
     public double Deadline => Number("deadline", 120);
 
+    /// <summary>Whether gradients are clipped when speed is measured.</summary>
+    public bool ClipsInSpeed => Number("clip", 0) != 0;
+
     public int Batch => Number("batch", 128);
 
     public int Steps => Number("steps", 20);
