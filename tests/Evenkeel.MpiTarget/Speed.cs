@@ -38,8 +38,8 @@ internal static class Speed
         trainer.Fit(new TensorDataset(images, labels));
         (double fastest, double step) = (clock.MillisecondsAt(0), clock.MillisecondsAt(0.5));
         long gradient = model.Parameters().Sum(static parameter => (long)parameter.Count) * sizeof(float);
-        return $"{target.Batch / step * 1000:F1} images/s, {step:F1} ms a step ({fastest:F1} the fastest), sent {clock.BytesPerStep} bytes a "
-            + $"step, gradient {gradient} bytes, state {optimizer.StateBytes} bytes";
+        return $"{target.Batch / step * 1000:F1} images/s, {step:F1} ms a step ({fastest:F1} the fastest), sent "
+            + $"{clock.BytesPerStep} bytes a step, gradient {gradient} bytes, state {optimizer.StateBytes} bytes";
     }
 
     private sealed class Clock(IProcessGroup? processes) : Callback

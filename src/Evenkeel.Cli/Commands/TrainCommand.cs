@@ -61,7 +61,7 @@ internal static class TrainCommand
             "seconds that a process waits for the others before all end (default: 300)");
         var shard = new Option<bool>("--shard-optimizer")
         {
-            Description = "with several processes: each keeps its share of the optimizer's state; the bits are the same",
+            Description = "with several processes: each keeps a share of the optimizer's state; same bits",
         };
         var settings = new SettingOptions();
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "

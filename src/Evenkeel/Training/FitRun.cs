@@ -273,7 +273,7 @@ public sealed partial class Trainer
             if (_isShared ? _agreement!.AskAny("checkpoint", isDue) : isDue) Save();
         }
 
-        /// <summary>Writes a checkpoint, for which all processes send the first one their shares of the state.</summary>
+        /// <summary>Writes a checkpoint, for which all processes send their shares of the state.</summary>
         /// <returns>Its path; null on a process that writes none.</returns>
         private string? Save()
         {
