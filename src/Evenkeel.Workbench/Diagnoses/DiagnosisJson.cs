@@ -21,6 +21,11 @@ internal static class DiagnosisJson
             ["rule"] = rule.Rule,
             ["reason"] = rule.Reason,
         }),
+        ["notRead"] = Array(UnreadText.Of(diagnosis.Network), static remark => new JsonObject
+        {
+            ["node"] = remark.Node,
+            ["reason"] = remark.Detail,
+        }),
         ["assumptions"] = Array(diagnosis.Network.Assumptions, static text => text),
         ["layers"] = Array(diagnosis.Network.Layers, layer => LayerOf(layer, diagnosis.Drift)),
     };
