@@ -17,10 +17,13 @@ internal sealed record CalibrationLadder(
     string Id, string Measured, FindingLevel Least = FindingLevel.Warning, double Floor = 0)
 {
     /// <summary>How much stricter each rung is than the rule itself.</summary>
-    public static readonly double[] Factors = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100];
+    public static readonly double[] Factors = [1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100];
 
     /// <summary>The rule.</summary>
     public DoctorRule Rule { get; } = Doctor.Rules.First(rule => rule.Id == Id);
+
+    /// <summary>Whether the rule says what it measures of any network, in a note: then nothing is tried.</summary>
+    public bool IsSaid { get; init; }
 
     /// <summary>The bound of a rung.</summary>
     public double BoundAt(double factor) => Floor + ((Rule.Bound - Floor) / factor);
@@ -45,8 +48,7 @@ internal sealed class CalibrationLadders
         new("EK206", "change by other samples in the batch, of the outputs' range"),
         new("EK209", "variance without dropout over that with it", Floor: 1),
         new("EK210", "deviations between the means of two sets, median of a norm", FindingLevel.Note),
-        new("EK212", "change of the outputs by folding"),
-        new("EK213", "change of the outputs by another eps"),
+        new("EK212", "change of the outputs by folding, of the largest") { IsSaid = true },
     ];
 
     /// <summary>Ladders of rules of a training.</summary>
@@ -64,9 +66,13 @@ internal sealed class CalibrationLadders
     ];
 
     /// <summary>All rungs of the rules that need data.</summary>
-    public IReadOnlyList<DoctorRule> OfData { get; } = [.. Data.SelectMany(static ladder =>
-        CalibrationLadder.Factors.Select(factor => new DataRung((DataRule)ladder.Rule, ladder.NameAt(factor),
-            ladder.BoundAt(factor))))];
+    public static IReadOnlyList<DoctorRule> OfData() => [.. Data.Where(static ladder => !ladder.IsSaid)
+        .SelectMany(static ladder =>
+        {
+            var climb = new Climb(ladder.Least);
+            return CalibrationLadder.Factors.Select(factor => new DataRung((DataRule)ladder.Rule,
+                ladder.NameAt(factor), ladder.BoundAt(factor), climb));
+        })];
 
     /// <summary>All rungs of the rules of a training.</summary>
     public IReadOnlyList<DoctorRule> OfTraining { get; } = [.. Training.SelectMany(static ladder =>
@@ -82,6 +88,14 @@ internal sealed class CalibrationLadders
         foreach (CalibrationLadder ladder in ladders)
         {
             double reached = 0;
+            if (ladder.IsSaid)
+            {
+                if (findings.FirstOrDefault(finding => finding.Rule == ladder.Id) is not { } said) continue;
+                reached = CalibrationLadder.Factors.LastOrDefault(factor => said.Measured <= ladder.BoundAt(factor));
+                Note(ladder.Id, network, reached);
+                continue;
+            }
+
             foreach (double factor in CalibrationLadder.Factors)
             {
                 string name = ladder.NameAt(factor);
@@ -89,10 +103,14 @@ internal sealed class CalibrationLadders
                 reached = factor;
             }
 
-            if (!_reached.TryGetValue(ladder.Id, out List<(string Network, double Factor)>? all))
-                _reached[ladder.Id] = all = [];
-            all.Add((network, reached));
+            Note(ladder.Id, network, reached);
         }
+    }
+
+    private void Note(string rule, string network, double reached)
+    {
+        if (!_reached.TryGetValue(rule, out List<(string Network, double Factor)>? all)) _reached[rule] = all = [];
+        all.Add((network, reached));
     }
 
     /// <summary>Writes the tables.</summary>
@@ -131,14 +149,27 @@ internal sealed class CalibrationLadders
             : factor == CalibrationLadder.Factors[^1] ? "100 or more" : factor.ToString(CultureInfo.InvariantCulture);
     }
 
-    private sealed class DataRung(DataRule rule, string id, double bound) : DataRule
+    /// <summary>Whether a looser bound was passed: then stricter ones need not be tried.</summary>
+    private sealed class Climb(FindingLevel least)
+    {
+        public bool IsOver { get; private set; }
+
+        public void Look(FindingSink findings) =>
+            IsOver |= findings.Findings.Any(finding => finding.Level >= least);
+    }
+
+    private sealed class DataRung(DataRule rule, string id, double bound, Climb climb) : DataRule
     {
         public override string Id => id;
         public override string Title => rule.Title;
         public override double Bound => bound;
 
-        public override void Check(DataExamination examination, FindingSink findings) =>
+        public override void Check(DataExamination examination, FindingSink findings)
+        {
+            if (climb.IsOver) return;
             rule.Check(examination, findings);
+            climb.Look(findings);
+        }
     }
 
     private sealed class TrainingRung(TrainingRule rule, string id, double bound) : TrainingRule

@@ -16,7 +16,7 @@ internal sealed class SilentChannels : DataRule
 
     public override string Title => "dead behind ReLU, measured";
 
-    public override double Bound => 0.1;
+    public override double Bound => 0.2;
 
     public override void Check(DataExamination examination, FindingSink findings)
     {
