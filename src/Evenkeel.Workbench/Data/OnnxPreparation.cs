@@ -3,6 +3,7 @@ using System.Text.Json;
 using Evenkeel.Images;
 using Evenkeel.Nn;
 using Evenkeel.Onnx;
+using Evenkeel.Workbench.Files;
 using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Data;
@@ -60,7 +61,18 @@ internal static class OnnxPreparation
         (float[] mean, float[] deviation) = MomentsOf(path, model, choice, size.Channels);
         Shape output = OutputOf(path, network, size);
         int outputs = output.Count;
-        if (classifies && (output.Rank < 2 || output[1] < 2 || output[1] != outputs))
+        if (classifies && OnnxFile.ScoresOf(model) == ScoreKind.YesOrNo)
+        {
+            if (outputs != 1)
+            {
+                throw WorkbenchException.Usage("expected a classifier, which chooses one of its classes, got "
+                    + $"\"{path}\", which ends with a sigmoid: it says yes or no to each of {outputs} classes. "
+                    + "'evenkeel onnx run' runs it on arrays.");
+            }
+
+            outputs = 2;
+        }
+        else if (classifies && (output.Rank < 2 || output[1] < 2 || output[1] != outputs))
         {
             throw WorkbenchException.Usage($"expected a classifier, which gives a number for each of two classes or "
                 + $"more, got \"{path}\", which gives {output} for a picture. 'evenkeel onnx run' runs it on arrays.");

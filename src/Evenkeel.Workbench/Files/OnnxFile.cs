@@ -98,9 +98,25 @@ internal sealed class OnnxFile
         }
     }
 
-    /// <summary>Whether the output is probabilities: the last operator on the way to it is a softmax.</summary>
-    public static bool EndsWithSoftmax(OnnxModel model) => model.Proto.Graph.Node
-        .Any(node => node.OpType == "Softmax" && node.Output.Contains(model.Outputs[0].Name));
+    /// <summary>What the numbers of a classifier are, by the last operator that does more than shape them.</summary>
+    public static ScoreKind ScoresOf(OnnxModel model)
+    {
+        string output = model.Outputs[0].Name;
+        while (model.Proto.Graph.Node.FirstOrDefault(node => node.Output.Contains(output)) is { } node)
+        {
+            switch (node.OpType)
+            {
+                case "Softmax": return ScoreKind.Probabilities;
+                case "Sigmoid": return ScoreKind.YesOrNo;
+                case "Identity" or "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze" or "Cast" or "Dropout":
+                    output = node.Input[0];
+                    break;
+                default: return ScoreKind.Logits;
+            }
+        }
+
+        return ScoreKind.Logits;
+    }
 
     /// <summary>Problems of one kind as one, with how many nodes have it and the first of them.</summary>
     public static IEnumerable<(string Operator, int Count, string First, string Reason)> KindsOf(

@@ -105,7 +105,7 @@ internal sealed class TrainedRun
         if (choice == PictureChoice.None && OnnxPreparation.Stored(model) is { } stored)
             return new TrainedRun(stored, module, note: null);
         ImagePreparation pictures = OnnxPreparation.OfPictures(path, model, module, choice, classifies: true);
-        return new TrainedRun(pictures, new ForeignClassifier(module, OnnxFile.EndsWithSoftmax(model)), note: null);
+        return new TrainedRun(pictures, new ForeignClassifier(module, OnnxFile.ScoresOf(model)), note: null);
     }
 
     private static TrainedRun OpenFile(string path)

@@ -17,9 +17,17 @@ public sealed class OnnxNetworkCommandTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>A classifier of pictures of 8x8 with a batch norm, as somebody else might write it.</summary>
-    private void WriteClassifier(string name, bool softmax = false, bool open = false, int classes = 2)
+    /// <param name="name">The name of the file.</param>
+    /// <param name="end">The operators behind the scores.</param>
+    /// <param name="open">Whether the height is open.</param>
+    /// <param name="classes">How many scores there are.</param>
+    /// <param name="zeros">How many of the first scores are 0, whatever the picture is.</param>
+    private void WriteClassifier(
+        string name, string[]? end = null, bool open = false, int classes = 2, int zeros = 0)
     {
-        float[] weights = [.. Enumerable.Range(0, classes * 3 * 64).Select(static i => MathF.Sin(i) / 20)];
+        const int Pixels = 3 * 64;
+        float[] weights = [.. new float[zeros * Pixels],
+            .. Enumerable.Range(0, (classes - zeros) * Pixels).Select(static i => MathF.Sin(i) / 20)];
         OnnxGraph graph = new OnnxGraph().Input("picture", -1, 3, open ? -2 : 8, 8)
             .Weight("bn.weight", [3], 1, 0.5f, 2).Weight("bn.bias", [3], 0, 0.1f, 0)
             .Weight("bn.running_mean", [3], 0, 0.2f, 0.1f).Weight("bn.running_var", [3], 1, 0.5f, 2)
@@ -27,8 +35,15 @@ public sealed class OnnxNetworkCommandTests : IDisposable
             .Node("BatchNormalization", ["picture", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"], ["n"])
             .Node("Flatten", "n", "f")
             .Node("Gemm", ["f", "fc.weight", "fc.bias"], ["scores"], OnnxGraph.Int("transB", 1));
-        if (softmax) graph.Node("Softmax", "scores", "p", OnnxGraph.Int("axis", -1)).Output("p");
-        else graph.Output("scores");
+        string last = "scores";
+        foreach (string operation in end ?? [])
+        {
+            string next = $"{last}.{operation}";
+            graph.Node(operation, last, next);
+            last = next;
+        }
+
+        graph.Output(last);
         File.WriteAllBytes(_folder.PathOf(name), graph.ToBytes());
     }
 
@@ -172,27 +187,48 @@ public sealed class OnnxNetworkCommandTests : IDisposable
         Assert.Empty(Directory.GetFiles(_folder.Path, "*out.*"));
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Pictures_are_predicted_by_a_network_of_others(bool softmax)
+    [Fact]
+    public void Pictures_are_predicted_by_a_network_of_others_whether_it_gives_scores_or_probabilities()
     {
-        WriteClassifier("net.onnx", softmax);
-        _folder.Write("names.txt", "cat\ndog\n");
-        DrawnData.Pets(_folder.PathOf("photos"), perClass: 3, seed: 1);
-        JsonNode[] lines = Lines(_folder.Run(
-            "predict net.onnx photos --mean 0.5 --std 0.25 --classes names.txt --json"));
-        Assert.Equal(6, lines.Length);
-        double cat = (double)lines[0]["probabilities"]!["cat"]!, dog = (double)lines[0]["probabilities"]!["dog"]!;
-        Assert.Equal(1, cat + dog, 1e-5);
-        WriteClassifier("other.onnx", softmax: !softmax);
-        JsonNode[] others = Lines(_folder.Run(
-            "predict other.onnx photos --mean 0.5 --std 0.25 --classes names.txt --json"));
-        Assert.Equal(cat, (double)others[0]["probabilities"]!["cat"]!, 1e-5);
+        WriteClassifier("scores.onnx");
+        WriteClassifier("softmax.onnx", end: ["Softmax"]);
+        WriteClassifier("shaped.onnx", end: ["Softmax", "Identity", "Flatten"]);
+        JsonNode[] expected = Predicted("scores.onnx");
+        Assert.Equal(6, expected.Length);
+        Assert.All(expected, static line => Assert.Equal(1, Cat(line) + Dog(line), 1e-5));
+        foreach (string file in (string[])["softmax.onnx", "shaped.onnx"]) AssertSame(expected, Predicted(file));
         Assert.Contains("On the 6 samples of photos: ",
-            _folder.Run("evaluate net.onnx --data photos --mean 0.5 --std 0.25 --classes names.txt"),
+            _folder.Run("evaluate scores.onnx --data photos --mean 0.5 --std 0.25 --classes names.txt"),
             StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_sigmoid_of_one_number_chooses_between_two_classes_and_of_several_is_refused()
+    {
+        // The softmax of (0, z) is (1 - sigmoid(z), sigmoid(z)).
+        WriteClassifier("both.onnx", zeros: 1);
+        WriteClassifier("one.onnx", end: ["Sigmoid"], classes: 1);
+        JsonNode[] expected = Predicted("both.onnx");
+        Assert.Contains(expected, static line => Math.Abs(Dog(line) - 0.5) > 0.01);
+        AssertSame(expected, Predicted("one.onnx"));
+        WriteClassifier("each.onnx", end: ["Sigmoid"]);
+        Assert.Contains("\"each.onnx\", which ends with a sigmoid: it says yes or no to each of 2 classes.",
+            _folder.Fail(2, "predict each.onnx photos --mean 0.5 --std 0.25"), StringComparison.Ordinal);
+    }
+
+    private JsonNode[] Predicted(string file)
+    {
+        _folder.Write("names.txt", "cat\ndog\n");
+        DrawnData.Pets(_folder.PathOf("photos"), perClass: 3, seed: 1);
+        return Lines(_folder.Run($"predict {file} photos --mean 0.5 --std 0.25 --classes names.txt --json"));
+    }
+
+    private static void AssertSame(JsonNode[] expected, JsonNode[] got) => Assert.All(
+        got.Zip(expected), static pair => Assert.Equal(Dog(pair.Second), Dog(pair.First), 1e-5));
+
+    private static double Cat(JsonNode line) => (double)line["probabilities"]!["cat"]!;
+
+    private static double Dog(JsonNode line) => (double)line["probabilities"]!["dog"]!;
 
     private float[] FirstMean(string file)
     {
