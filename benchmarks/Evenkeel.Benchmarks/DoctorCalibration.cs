@@ -167,14 +167,15 @@ internal sealed class DoctorCalibration(int seeds, int epochs)
     {
         var page = new StringBuilder();
         page.Append("# How far healthy networks are from the bounds\n\n");
-        page.Append("The doctor is to be silent about healthy networks. This page says how far they are from each bound "
-            + "that is a ratio. It is written by the command\n\n");
-        page.Append("    dotnet run -c Release --project benchmarks/Evenkeel.Benchmarks -- calibrate PAGE FILES...\n\n");
+        page.Append("The doctor is to be silent about healthy networks. This page says how far they are from each "
+            + "bound that is a ratio. It is written by the command\n\n");
+        page.Append("    dotnet run -c Release --project benchmarks/Evenkeel.Benchmarks -- "
+            + "calibrate PAGE FILES...\n\n");
         page.Append(CultureInfo.InvariantCulture,
             $"{_trained.Count} networks are trained from the seeds 1 to {seeds}: {epochs} epochs of {Samples} drawn "
             + $"pictures of clothes in batches of {Batch}, with AdamW (rate 0.003) for odd seeds and SGD (rate 0.02, "
-            + $"momentum 0.9) for even ones, which rise in {Warmup} steps and end at 0 (cosine). Networks without a norm have "
-            + $"{RateWithoutNorm} of these rates. ");
+            + $"momentum 0.9) for even ones, which rise in {Warmup} steps and end at 0 (cosine). Networks without a "
+            + $"norm have {RateWithoutNorm} of these rates. ");
         page.Append("The pictures are standardized. The residual network without a norm is not among them: it "
             + "diverges, and the doctor says so ([EK301](EK301.md) at its first step). ");
         page.Append(CultureInfo.InvariantCulture, $"{_read.Count} ONNX files are those of others.\n\n");

@@ -7,10 +7,10 @@ internal sealed class SilentChannels : DataRule
     private const double Half = 0.5, Most = 0.9;
 
     /// <summary>
-    /// Without a norm in front a third of a healthy layer is dead at the end of a training, so the bound is this many
-    /// times that of a layer with one.
+    /// Where no norm centres each channel, a third of a healthy layer is dead at the end of a training, so the bound is
+    /// this many times that behind a batch norm.
     /// </summary>
-    private const double WithoutNorm = 2.5;
+    private const double NotCentred = 2.5;
 
     /// <summary>
     /// A channel that is never active in n samples is active in less than 3/n of all (with 95 %): with fewer samples a
@@ -37,10 +37,11 @@ internal sealed class SilentChannels : DataRule
         {
             if (activation.Dead.Count == 0) continue;
             double share = (double)activation.Dead.Count / activation.Channels;
-            bool hasNorm = activation.Layer != activation.Name;
-            double bound = hasNorm ? findings.Bound : WithoutNorm * findings.Bound;
+            bool isCentred = examination.Network.Norms.Any(norm => norm.Name == activation.Layer
+                && norm.Family is (NormFamily.Batch or NormFamily.Instance));
+            double bound = isCentred ? findings.Bound : NotCentred * findings.Bound;
             (FindingLevel level, string because) = examination.LevelOf(
-                share >= (hasNorm ? Half : Most) ? FindingLevel.Error
+                share >= (isCentred ? Half : Most) ? FindingLevel.Error
                     : share > bound ? FindingLevel.Warning : FindingLevel.Note,
                 DataExamination.KnownSymptoms.Drift);
             findings.Add(level, activation.Layer, activation.Dead, share, bound,
