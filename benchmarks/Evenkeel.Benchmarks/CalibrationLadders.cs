@@ -43,7 +43,7 @@ internal sealed class CalibrationLadders
     [
         new("EK201", "deviations between running means and those of the data, median of a norm", FindingLevel.Note),
         new("EK202", "points of the score that batch statistics gain"),
-        new("EK204", "share of a layer's channels that are 0 for all samples"),
+        new("EK204", "share of a layer's channels that are 0 for all samples (bound 0.5 without a batch norm)"),
         new("EK205", "share of saturated outputs of a layer"),
         new("EK206", "change by other samples in the batch, of the outputs' range"),
         new("EK209", "variance without dropout over that with it", Floor: 1),
@@ -120,7 +120,7 @@ internal sealed class CalibrationLadders
         page.Append("Each network is examined with the pictures that it was trained on, and with others of the same "
             + "kind as the second set. A rule stands beside itself with bounds that are ever stricter, and the "
             + "distance is the strictest at which it is still silent: at 3 the bound could be a third of what it is. "
-            + "It comes in steps: ");
+            + "By how much the noise of the samples widens a bound stays as it is. It comes in steps: ");
         page.AppendJoin(", ", CalibrationLadder.Factors.Select(static factor =>
             factor.ToString(CultureInfo.InvariantCulture)));
         page.Append(". Where a perfect network measures 1, it is the distance from 1 that is divided.\n\n");

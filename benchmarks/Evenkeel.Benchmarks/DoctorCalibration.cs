@@ -87,10 +87,10 @@ internal sealed class DoctorCalibration(int seeds, int epochs)
                 if (norm.Equals(NormKind.InstanceNorm) && network != "ResNet") continue;
                 if (norm.Equals(NormKind.None) && network == "ResNet") continue;
                 for (int seed = 1; seed <= seeds; seed++)
-                    TrainOne($"{network} with {norm}, seed {seed}", network, norm, (ulong)seed);
+                    TrainOne($"{Name(network, norm)}, seed {seed}", network, norm, (ulong)seed);
 
-                _trained.Add($"{network} with {norm}");
-                Console.WriteLine($"{network} with {norm}");
+                _trained.Add(Name(network, norm));
+                Console.WriteLine(_trained[^1]);
             }
         }
     }
@@ -250,6 +250,9 @@ internal sealed class DoctorCalibration(int seeds, int epochs)
         _ => new Sequential(new Flatten(), new Linear(28 * 28, 64, random: random), new DeepMLP(64, 6, norm, random),
             new Linear(64, 10, random: random)),
     };
+
+    private static string Name(string network, NormKind norm) =>
+        norm.Equals(NormKind.None) ? $"{network} without a norm" : $"{network} with {norm}";
 
     private static (Tensor Inputs, Tensor Labels) Raw(ImageSet images, int count)
     {
