@@ -5,6 +5,7 @@ using Evenkeel.Nn;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Diagnoses;
 using Evenkeel.Workbench.Settings;
 using Evenkeel.Workbench.Watching;
 
@@ -201,26 +202,9 @@ internal sealed class RunTraining
         if (history.StopReason is { } reason) figures["stopReason"] = reason;
         _folder.Document["figures"] = figures;
         _folder.Document["findings"] =
-            new JsonArray([.. history.Findings.Select(static said => (JsonNode)ToJson(said))]);
+            DiagnosisJson.Array(history.Findings, static said => DiagnosisJson.Of(said));
         return figures;
     }
-
-    private static JsonObject ToJson(TrainingFinding said) => new()
-    {
-        ["step"] = said.Iteration,
-        ["epoch"] = said.Epoch,
-        ["rule"] = said.Finding.Rule,
-        ["level"] = UserText.Of(said.Finding.Level),
-        ["layer"] = said.Finding.Layer,
-        ["channels"] = new JsonArray([.. said.Finding.Channels.Select(static one => (JsonNode)JsonValue.Create(one))]),
-        ["measured"] = Number(said.Finding.Measured),
-        ["bound"] = Number(said.Finding.Bound),
-        ["message"] = said.Finding.Message,
-        ["remedy"] = said.Finding.Remedy,
-    };
-
-    /// <summary>JSON has no NaN and no infinity.</summary>
-    private static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 
     private void SetStatus(RunStatus status)
     {
