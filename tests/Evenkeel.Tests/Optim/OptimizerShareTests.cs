@@ -65,7 +65,7 @@ public sealed class OptimizerShareTests
             () => optimizer.KeepShare(new ElementShare(1, 3))).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>One that no number of processes divides, and one with fewer elements than there are processes.</summary>
+    /// <summary>One that the processes cannot share equally, and one with fewer elements than processes.</summary>
     private static Parameter[] Create() =>
     [
         .. new[] { OptimizerCases.Count, 2 }.Select(static count => new Parameter(Tensor.From(
