@@ -18,6 +18,7 @@ internal sealed class RunTraining
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<string> _command;
     private readonly IProcessGroup? _processes;
+    private readonly bool _shardsOptimizer;
 
     // Of the sessions before this one.
     private readonly double _secondsBefore;
@@ -30,10 +31,12 @@ internal sealed class RunTraining
     /// The processes that train together, of which this is the first (<see cref="RunHelp"/> is what the others do);
     /// null trains alone.
     /// </param>
+    /// <param name="shardsOptimizer">Whether they share the state of the optimizer.</param>
     public RunTraining(
-        TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command, IProcessGroup? processes = null) =>
-        (_plan, _folder, _command, _processes, _secondsBefore) =
-            (plan, folder, command, processes, folder.Number("figures", "trainingSeconds") ?? 0);
+        TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command, IProcessGroup? processes = null,
+        bool shardsOptimizer = false) =>
+        (_plan, _folder, _command, _processes, _shardsOptimizer, _secondsBefore) =
+            (plan, folder, command, processes, shardsOptimizer, folder.Number("figures", "trainingSeconds") ?? 0);
 
     /// <summary>Why the training ended before its last epoch; null if it did not.</summary>
     public string? StopReason { get; private set; }
@@ -58,7 +61,7 @@ internal sealed class RunTraining
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
         Trainer trainer = _plan.CreateTrainer(
-            [new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes);
+            [new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes, _shardsOptimizer);
         if (finds is not null) trainer.Options.Doctor = new TrainingDoctor();
         // Nothing in run.json changes before the checkpoint fits what the settings make.
         Resume(trainer, _folder, says);

@@ -232,21 +232,27 @@ internal static unsafe class Convolution
     {
         int width = Vector512<T>.Count;
         PlaneMap map = job.Map;
+        if (job is { RowStep: 1, ColumnStep: 1 } && SinglePlanes<T>.Applies(map, job.Results))
+        {
+            SinglePlanes<T>.Run(job);
+            return;
+        }
+
         job.Bands = Bands.Create(map, job.Images);
         job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
         job.Stage.Offsets(job.Offsets, sizeof(T));
-        int bands = job.Images * job.Bands.Count(map);
+        job.AlongFilters = job is { RowStep: 1, ColumnStep: 1 }
+            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results);
+        job.Together = job.AlongFilters && !Gemm.IsWide ? job.ImagesPerBlock() : 1;
+        int bands = DivideUp(job.Images, job.Together) * job.Bands.Count(map);
         int window = map.Taps / map.Channels;
         job.Blocks = Math.Clamp(
             Math.Min(job.Results * window / LeastUses, DivideUp(LeastUnits, bands)), 1, Panels<T>(job.Results));
         job.Units = bands * job.Blocks;
-        job.PerChunk = UnitsPerChunk((double)job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps * job.Results
-            * job.Groups / job.Blocks);
-
-        if (job is { RowStep: 1, ColumnStep: 1 }
-            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results))
+        job.PerChunk = UnitsPerChunk((double)job.Together * job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps
+            * job.Results * job.Groups / job.Blocks);
+        if (job.AlongFilters)
         {
-            job.AlongFilters = true;
             Workers.Run(job.Groups * Panels<T>(job.Results),
                 new PanelJob<T> { Weight = job.Weight, Target = panels, Results = job.Results, Taps = map.Taps });
             job.Weight = panels;
@@ -270,7 +276,10 @@ internal static unsafe class Convolution
         }
     }
 
-    /// <summary>The weights as panels of two packs of filters: [group][panel][tap][lane].</summary>
+    /// <summary>
+    /// The weights as panels of two packs of filters: [group][panel][tap][lane]. With 16 registers a panel has its
+    /// packs one after the other, as a tile reads one: [group][panel][pack][tap][lane].
+    /// </summary>
     private struct PanelJob<T> : IJob where T : unmanaged
     {
         private const int PanelTaps = 128;
@@ -285,14 +294,15 @@ internal static unsafe class Convolution
             T* from = Weight + ((((nint)group * Results) + filter) * Taps),
                 to = Target + ((nint)chunk * Taps * 2 * width);
             // Each line of the panel is written in several steps, so a stretch of it stays in a first-level cache.
-            for (int t = 0; t < Taps; t += PanelTaps, from += PanelTaps, to += PanelTaps * 2 * width)
+            nint row = Gemm.IsWide ? 2 * width : width, second = Gemm.IsWide ? width : (nint)width * Taps;
+            for (int t = 0; t < Taps; t += PanelTaps, from += PanelTaps, to += PanelTaps * row)
             {
                 int taps = Math.Min(PanelTaps, Taps - t);
-                GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, taps);
+                GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, row, taps);
                 if (Results - filter > width)
                 {
                     GemmPacking.TransposedPack(from + ((nint)width * Taps), Taps,
-                        Math.Min(width, Results - filter - width), to + width, taps);
+                        Math.Min(width, Results - filter - width), to + second, row, taps);
                 }
             }
         }

@@ -11,10 +11,11 @@ internal static unsafe class PlaneTranspose
 {
     /// <summary>
     /// <c>result[c·plane + p] = source[p·row + c] (+ bias[c])</c> for <paramref name="count"/> places of
-    /// <paramref name="channels"/> channels.
+    /// <paramref name="channels"/> channels. With <paramref name="fuseReLU"/> it is the larger of that and 0.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<T>(T* source, nint row, int count, int channels, T* result, nint plane, T* bias)
+    public static void Run<T>(
+        T* source, nint row, int count, int channels, T* result, nint plane, T* bias, bool fuseReLU = false)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Debug.Assert(count >= 0 && channels >= 0);
@@ -34,6 +35,8 @@ internal static unsafe class PlaneTranspose
                         Vector128.Create(b[0]), Vector128.Create(b[1]), Vector128.Create(b[2]), Vector128.Create(b[3]));
                 }
 
+                // No value is less than or equal to NaN.
+                var limit = Vector128.Create(fuseReLU ? 0 : float.NaN);
                 int p = 0;
                 for (; p <= count - 4; p += 4, s += 4 * row)
                 {
@@ -41,18 +44,18 @@ internal static unsafe class PlaneTranspose
                         v2 = Vector128.Load(s + (2 * row)), v3 = Vector128.Load(s + (3 * row));
                     Vector128<float> low01 = Sse.UnpackLow(v0, v1), high01 = Sse.UnpackHigh(v0, v1);
                     Vector128<float> low23 = Sse.UnpackLow(v2, v3), high23 = Sse.UnpackHigh(v2, v3);
-                    (Sse.MoveLowToHigh(low01, low23) + b0).Store(r0 + p);
-                    (Sse.MoveHighToLow(low23, low01) + b1).Store(r1 + p);
-                    (Sse.MoveLowToHigh(high01, high23) + b2).Store(r2 + p);
-                    (Sse.MoveHighToLow(high23, high01) + b3).Store(r3 + p);
+                    Clip(Sse.MoveLowToHigh(low01, low23) + b0, limit).Store(r0 + p);
+                    Clip(Sse.MoveHighToLow(low23, low01) + b1, limit).Store(r1 + p);
+                    Clip(Sse.MoveLowToHigh(high01, high23) + b2, limit).Store(r2 + p);
+                    Clip(Sse.MoveHighToLow(high23, high01) + b3, limit).Store(r3 + p);
                 }
 
                 for (; p < count; p++, s += row)
                 {
-                    r0[p] = s[0] + b0[0];
-                    r1[p] = s[1] + b1[0];
-                    r2[p] = s[2] + b2[0];
-                    r3[p] = s[3] + b3[0];
+                    r0[p] = Clip(s[0] + b0[0], limit[0]);
+                    r1[p] = Clip(s[1] + b1[0], limit[0]);
+                    r2[p] = Clip(s[2] + b2[0], limit[0]);
+                    r3[p] = Clip(s[3] + b3[0], limit[0]);
                 }
             }
         }
@@ -60,8 +63,15 @@ internal static unsafe class PlaneTranspose
         for (; channel < channels; channel++)
         {
             T* s = source + channel, r = result + (channel * plane);
-            T shift = bias == null ? T.Zero : bias[channel];
-            for (int p = 0; p < count; p++, s += row) r[p] = *s + shift;
+            T shift = bias == null ? T.Zero : bias[channel], limit = fuseReLU ? T.Zero : T.NaN;
+            for (int p = 0; p < count; p++, s += row) r[p] = Clip(*s + shift, limit);
         }
     }
+    /// <summary>0 in place of values up to a limit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Clip(Vector128<float> y, Vector128<float> limit) =>
+        Vector128.AndNot(y, Vector128.LessThanOrEqual(y, limit));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T Clip<T>(T y, T limit) where T : IFloatingPointIeee754<T> => y <= limit ? T.Zero : y;
 }

@@ -70,6 +70,7 @@ internal readonly unsafe record struct Stage
     /// <summary>
     /// Fills the table of the taps' offsets, in bytes, in the order (channel, slice, row, column) of the weights.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Offsets(nint* offsets, int elementSize)
     {
         for (int slice = 0; slice < Map.Channels * Map.KernelDepth; slice++)
@@ -97,6 +98,7 @@ internal readonly unsafe record struct Stage
     /// <param name="end">The end of the memory that may be read.</param>
     /// <param name="target">The copy.</param>
     /// <param name="band">The band of results.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Copy<T>(T* source, T* end, T* target, in Band band) where T : unmanaged
     {
         int top = Map.Top - (band.Row0 * Map.StrideHeight), rowsUnder = Map.RowsUnder(band.Rows);

@@ -154,12 +154,13 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             {
                 int filter = 2 * Width * panel, filters = _shape.GroupFilters - filter;
                 T* dyRows = from + ((nint)filter * _shape.OutVolume) + ((nint)row * columns);
-                GemmPacking.TransposedPack(dyRows, _shape.OutVolume, Math.Min(filters, Width), dy, here * columns);
+                GemmPacking.TransposedPack(
+                    dyRows, _shape.OutVolume, Math.Min(filters, Width), dy, 2 * Width, here * columns);
                 bool two = filters > Width;
                 if (two)
                 {
                     GemmPacking.TransposedPack(dyRows + ((nint)Width * _shape.OutVolume),
-                        _shape.OutVolume, Math.Min(filters - Width, Width), dy + Width, here * columns);
+                        _shape.OutVolume, Math.Min(filters - Width, Width), dy + Width, 2 * Width, here * columns);
                 }
 
                 T* target = sums + ((nint)panel * taps * 2 * Width);

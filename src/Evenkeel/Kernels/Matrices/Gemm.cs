@@ -215,41 +215,52 @@ internal static unsafe class Gemm
                     aColumn = TransposeA ? aStride : 1;
                 }
 
+                // Narrow tiles read one pack at a time: it stays in a first-level cache, with its rows side by side.
+                int step = wide ? 2 : 1;
+                nint panelRow = step * Width, panelSecond = wide ? Width : (nint)k * Width;
                 for (int panel = panel0; panel < panel1; panel++)
                 {
-                    int packs0 = 2 * panel, count = Math.Min(2, packs - packs0);
-                    int column = PackColumn(packs0), gap = PackColumn(packs0 + count - 1) - column;
-                    bool isTail = packs0 + count == packs && N % Width != 0;
-                    T* b = B + (p0 * LdB) + column;
-                    nint bRow = LdB, second = gap;
-                    if (packB)
+                    int end = Math.Min(packs, (2 * panel) + 2);
+                    if (packB && (panel - panel0) % PanelGroup == 0)
                     {
-                        if ((panel - panel0) % PanelGroup == 0)
-                            PackPanels(panel, Math.Min(panel1, panel + PanelGroup), p0, k, panelB, panelStride);
-                        b = panelB + ((panel - panel0) % PanelGroup * panelStride);
-                        bRow = 2 * Width;
-                        second = Width;
+                        PackPanels(panel, Math.Min(panel1, panel + PanelGroup), p0, k, panelB, panelRow, panelSecond,
+                            panelStride);
                     }
 
-                    T* ai = a;
-                    for (int i = 0; i < tiles; i++)
+                    for (int packs0 = 2 * panel; packs0 < end; packs0 += step)
                     {
-                        int height = i < large ? small + 1 : small;
-                        T* c = C + ((row0 + Start(i)) * LdC) + column;
-                        T* biasHere = bias == null ? null : bias + column;
-                        if (isTail)
+                        int count = Math.Min(step, end - packs0), column = PackColumn(packs0),
+                            gap = PackColumn(packs0 + count - 1) - column;
+                        bool isTail = packs0 + count == packs && N % Width != 0;
+                        T* b = B + (p0 * LdB) + column;
+                        nint bRow = LdB, second = gap;
+                        if (packB)
                         {
-                            Tile(wide, height,
-                                count, k, ai, aRow, aColumn, b, bRow, second, tile, 2 * Width, Width, null, false);
-                            Merge(height, count, gap, tile, c, biasHere, add);
-                        }
-                        else
-                        {
-                            Tile(
-                                wide, height, count, k, ai, aRow, aColumn, b, bRow, second, c, LdC, gap, biasHere, add);
+                            b = panelB + ((panel - panel0) % PanelGroup * panelStride)
+                                + ((packs0 - (2 * panel)) * panelSecond);
+                            (bRow, second) = (panelRow, panelSecond);
                         }
 
-                        ai += height * aRow;
+                        T* ai = a;
+                        T* biasHere = bias == null ? null : bias + column;
+                        for (int i = 0; i < tiles; i++)
+                        {
+                            int height = i < large ? small + 1 : small;
+                            T* c = C + ((row0 + Start(i)) * LdC) + column;
+                            if (isTail)
+                            {
+                                Tile(wide, height,
+                                    count, k, ai, aRow, aColumn, b, bRow, second, tile, 2 * Width, Width, null, false);
+                                Merge(height, count, gap, tile, c, biasHere, add);
+                            }
+                            else
+                            {
+                                Tile(wide, height,
+                                    count, k, ai, aRow, aColumn, b, bRow, second, c, LdC, gap, biasHere, add);
+                            }
+
+                            ai += height * aRow;
+                        }
                     }
 
                     int Start(int i) => (i * small) + Math.Min(i, large);
@@ -258,24 +269,27 @@ internal static unsafe class Gemm
         }
 
         /// <summary>Copies panels of B for one chunk of k.</summary>
-        private readonly void PackPanels(int panel0, int panel1, int p0, int k, T* target, nint panelStride)
+        private readonly void PackPanels(
+            int panel0, int panel1, int p0, int k, T* target, nint row, nint second, nint panelStride)
         {
             int packs = DivideUp(N, Width), columns = Math.Min(N, Width);
             if (!TransposeB)
             {
                 int pack1 = Math.Min(packs, 2 * panel1) - 1;
                 GemmPacking.Panels(
-                    B + (p0 * LdB), LdB, N, ((K - 1 - p0) * LdB) + N, 2 * panel0, pack1, target, panelStride, k);
+                    B + (p0 * LdB), LdB, N, ((K - 1 - p0) * LdB) + N, 2 * panel0, pack1, target, row, second,
+                    panelStride, k);
                 return;
             }
 
             for (int panel = panel0; panel < panel1; panel++, target += panelStride)
             {
-                GemmPacking.TransposedPack(B + (PackColumn(2 * panel) * LdB) + p0, LdB, columns, target, k);
+                GemmPacking.TransposedPack(B + (PackColumn(2 * panel) * LdB) + p0, LdB, columns, target, row, k);
                 if ((2 * panel) + 1 < packs)
                 {
                     GemmPacking.TransposedPack(
-                        B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + Width, k);
+                        B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + second,
+                        row, k);
                 }
             }
         }

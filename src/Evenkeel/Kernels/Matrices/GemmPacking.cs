@@ -46,17 +46,19 @@ internal static unsafe class GemmPacking
 
     /// <summary>
     /// Copies packs <paramref name="pack0"/> .. <paramref name="pack1"/> of <paramref name="k"/> rows of
-    /// <paramref name="n"/> columns. A panel holds two packs side by side. The last pack of a row ends where the row
-    /// ends. A row narrower than a pack is read beyond its end while <paramref name="readable"/> values are left.
+    /// <paramref name="n"/> columns. A panel holds two packs, <paramref name="second"/> apart; the rows of each lie
+    /// <paramref name="row"/> apart. The last pack of a row ends where the row ends. A row narrower than a pack is read
+    /// beyond its end while <paramref name="readable"/> values are left.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Panels<T>(
-        T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k)
+        T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint row, nint second,
+        nint panelStride, int k)
         where T : unmanaged
     {
         Debug.Assert(n >= 1 && pack0 >= 0 && pack0 <= pack1);
         int width = Vector512<T>.Count;
-        for (int p = 0; p < k; p++, b += bRow, target += 2 * width, readable -= bRow)
+        for (int p = 0; p < k; p++, b += bRow, target += row, readable -= bRow)
         {
             if (n < width)
             {
@@ -71,7 +73,7 @@ internal static unsafe class GemmPacking
             {
                 Vector512<T> v0 = Simd.Load(from), v1 = Simd.Load(from + width < last ? from + width : last);
                 Simd.Store(to, v0);
-                Simd.Store(to + width, v1);
+                Simd.Store(to + second, v1);
             }
 
             if (pack == pack1) Simd.Store(to, Simd.Load(from < last ? from : last));
@@ -79,15 +81,15 @@ internal static unsafe class GemmPacking
     }
 
     /// <summary>
-    /// One pack of columns of op(B) = Bᵀ: <c>target[p·2·width + j] = b[j·bRow + p]</c>. Columns beyond
+    /// One pack of columns of op(B) = Bᵀ: <c>target[p·row + j] = b[j·bRow + p]</c>. Columns beyond
     /// <paramref name="columns"/> repeat the last one; their sums are not used.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, int k) where T : unmanaged
+    public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, nint row, int k) where T : unmanaged
     {
         int width = Vector512<T>.Count;
         Debug.Assert(columns >= 1 && columns <= width);
-        nint row = 2 * width;
+        Debug.Assert(row >= width, "the rows of the target overlap");
         if (sizeof(T) == 4 && Sse.IsSupported)
         {
             for (int j = 0; j < width; j += 4)

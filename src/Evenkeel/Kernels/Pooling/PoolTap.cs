@@ -27,6 +27,11 @@ internal unsafe struct PoolTap
         /// <summary>Places within two packs.</summary>
         TwoPacks,
 
+        /// <summary>
+        /// Those of each half of the lanes within two half packs, if the hardware's registers are half packs.
+        /// </summary>
+        Halves,
+
         /// <summary>Places further apart.</summary>
         Gather,
     }
@@ -36,9 +41,9 @@ internal unsafe struct PoolTap
     private fixed int _mask[Lanes];
     private fixed int _source[Lanes];
     private Kind _kind;
-    private int _first, _second;
+    private int _first, _second, _firstOfHigh, _secondOfHigh;
     private bool _isWhole;
-    private fixed int _rest[Lanes - 4];
+    private fixed int _rest[Lanes - 6];
 
     /// <summary>Prepares the reading of places.</summary>
     /// <param name="sources">The places, -1 for a lane without one.</param>
@@ -68,15 +73,44 @@ internal unsafe struct PoolTap
         _first = Math.Min(least, last);
         _second = Math.Min(_first + Lanes, last);
         _kind = isStraight && _isWhole ? Kind.Straight
-            : !Avx512F.IsSupported ? Kind.Gather
+            : !Avx512F.IsSupported ? (Avx2.IsSupported && TrySetHalves(sources, width) ? Kind.Halves : Kind.Gather)
             : most < _first + Lanes ? Kind.OnePack
             : most < _first + (2 * Lanes) ? Kind.TwoPacks
             : Kind.Gather;
+        if (!Avx512F.IsSupported) return;
         for (int lane = 0; lane < Lanes; lane++)
         {
             int source = sources[lane] < 0 ? least : sources[lane];
             _index[lane] = source < _first + Lanes ? source - _first : source - _second + Lanes;
         }
+    }
+
+    /// <summary>Prepares the reading by halves, if the places of each half are near each other.</summary>
+    private bool TrySetHalves(ReadOnlySpan<int> sources, int width)
+    {
+        const int Half = Lanes / 2;
+        int last = Math.Max(width, Lanes) - Half;
+        for (int from = 0; from < Lanes; from += Half)
+        {
+            int least = int.MaxValue, most = 0;
+            foreach (int source in sources.Slice(from, Half))
+            {
+                if (source >= 0) (least, most) = (Math.Min(least, source), Math.Max(most, source));
+            }
+
+            int first = Math.Min(Math.Min(least, most), last), second = Math.Min(first + Half, last);
+            if (most >= first + Lanes) return false;
+            for (int lane = from; lane < from + Half; lane++)
+            {
+                int source = Math.Max(sources[lane], first);
+                _index[lane] = source < first + Half ? source - first : source - second + Half;
+            }
+
+            if (from == 0) (_first, _second) = (first, second);
+            else (_firstOfHigh, _secondOfHigh) = (first, second);
+        }
+
+        return true;
     }
 
     /// <summary>The places in the row, which the lanes without one do not have.</summary>
@@ -99,6 +133,11 @@ internal unsafe struct PoolTap
                 : Avx512F.PermuteVar16x32x2(
                     Vector512.Load(row + tap->_first), index, Vector512.Load(row + tap->_second));
         }
+        else if (Avx2.IsSupported && tap->_kind == Kind.Halves)
+        {
+            values = Vector512.Create(Half(row + tap->_first, row + tap->_second, tap->_index),
+                Half(row + tap->_firstOfHigh, row + tap->_secondOfHigh, tap->_index + (Lanes / 2)));
+        }
         else
         {
             values = Gather(row, tap->_source);
@@ -107,6 +146,16 @@ internal unsafe struct PoolTap
         return tap->_isWhole
             ? values
             : Vector512.ConditionalSelect(Vector512.Load(tap->_mask).AsSingle(), values, fill);
+    }
+
+    /// <summary>Lanes number <paramref name="index"/> of two half packs side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Half(float* near, float* far, int* index)
+    {
+        // The permutation reads the lowest three bits of a lane's number.
+        Vector256<int> lanes = Vector256.Load(index);
+        return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(),
+            Avx2.PermuteVar8x32(Vector256.Load(far), lanes), Avx2.PermuteVar8x32(Vector256.Load(near), lanes));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -85,22 +85,46 @@ internal static unsafe class Resample
         (count + ResampleTable<T>.LaneTerms + (4 * Vector512<T>.Count) - 1) & -Vector512<T>.Count;
 
     /// <summary>
-    /// Whether lanes can be picked from two packs in one instruction. If not, values are picked one by one.
+    /// Whether <see cref="Take"/> reaches the places of a pack, the last of which are at <paramref name="last"/>. If
+    /// not, values are read one by one.
     /// </summary>
-    private static bool Picks => Avx512F.IsSupported;
-
-    /// <summary>The lanes number <c>places[lane] - from</c> of two packs side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Pick<T>(Vector512<T> low, Vector512<T> high, int* places, int from)
+    private static bool AreNear<T>(int* first, int* last) => Avx512F.IsSupported
+        ? last[Vector512<T>.Count - 1] - first[0] < 2 * Vector512<T>.Count
+        : Avx2.IsSupported && typeof(T) == typeof(float) && last[7] - first[0] < 16 && last[15] - first[8] < 16;
+
+    /// <summary>
+    /// The values <c>x[places[lane]]</c>, picked from two packs that begin at the first place, or from two half packs
+    /// for each half of the lanes.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Take<T>(T* x, int* places, int* first) where T : unmanaged
     {
+        if (!Avx512F.IsSupported)
+        {
+            return Vector512.Create(
+                TakeHalf((float*)x, places, first[0]), TakeHalf((float*)x, places + 8, first[8])).As<float, T>();
+        }
+
+        Vector512<T> low = Simd.Load(x + first[0]), high = Simd.Load(x + first[0] + Vector512<T>.Count);
         if (typeof(T) == typeof(float))
         {
             return Avx512F.PermuteVar16x32x2(
-                low.AsSingle(), Simd.Load(places) - Vector512.Create(from), high.AsSingle()).As<float, T>();
+                low.AsSingle(), Simd.Load(places) - Vector512.Create(first[0]), high.AsSingle()).As<float, T>();
         }
 
         return Avx512F.PermuteVar8x64x2(
-            low.AsDouble(), Longs(places) - Vector512.Create((long)from), high.AsDouble()).As<double, T>();
+            low.AsDouble(), Longs(places) - Vector512.Create((long)first[0]), high.AsDouble()).As<double, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> TakeHalf(float* x, int* places, int first)
+    {
+        // The permutation reads the lowest three bits of a lane's number.
+        Vector256<int> lanes = Vector256.Load(places) - Vector256.Create(first);
+        Vector256<float> near = Avx2.PermuteVar8x32(Vector256.Load(x + first), lanes),
+            far = Avx2.PermuteVar8x32(Vector256.Load(x + first + 8), lanes);
+        return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(), far, near);
     }
 
     /// <summary>All ones in the lanes whose count is above a number.</summary>
@@ -186,11 +210,9 @@ internal static unsafe class Resample
             T* lefts = Columns.Left, rights = Columns.Right;
             for (int c = 0; c < count; c += width)
             {
-                int from = firsts[c];
-                if (Picks && seconds[c + width - 1] - from < 2 * width)
+                if (AreNear<T>(firsts + c, seconds + c))
                 {
-                    Vector512<T> near = Simd.Load(x + from), far = Simd.Load(x + from + width);
-                    Vector512<T> first = Pick(near, far, firsts + c, from), second = Pick(near, far, seconds + c, from);
+                    Vector512<T> first = Take(x, firsts + c, firsts + c), second = Take(x, seconds + c, firsts + c);
                     Simd.Store(to + c, Simd.Fma(second, Simd.Load(rights + c), first * Simd.Load(lefts + c)));
                     continue;
                 }
@@ -207,10 +229,9 @@ internal static unsafe class Resample
             int* firsts = Columns.First;
             for (int c = 0; c < count; c += width)
             {
-                int from = firsts[c];
-                if (Picks && firsts[c + width - 1] - from < 2 * width)
+                if (AreNear<T>(firsts + c, firsts + c))
                 {
-                    Simd.Store(to + c, Pick(Simd.Load(x + from), Simd.Load(x + from + width), firsts + c, from));
+                    Simd.Store(to + c, Take(x, firsts + c, firsts + c));
                     continue;
                 }
 
@@ -320,15 +341,14 @@ internal static unsafe class Resample
             T* shares = Columns.LaneShare;
             for (int i = 0; ; i += width)
             {
-                int c = Math.Min(i, last), from = begins[c];
-                if (Picks && terms <= ResampleTable<T>.LaneTerms && begins[c + width - 1] - from < 2 * width)
+                int c = Math.Min(i, last);
+                if (terms <= ResampleTable<T>.LaneTerms && AreNear<T>(begins + c, begins + c))
                 {
                     Vector512<T> sum = default;
                     for (int k = 0; k < terms; k++)
                     {
-                        T* at = sums + from + k;
-                        Vector512<T> next = Simd.Fma(Pick(Simd.Load(at), Simd.Load(at + width), begins + c, from),
-                            Simd.Load(shares + (k * step) + c), sum);
+                        Vector512<T> next = Simd.Fma(
+                            Take(sums + k, begins + c, begins + c), Simd.Load(shares + (k * step) + c), sum);
                         sum = Vector512.ConditionalSelect(Above<T>(counts + c, k), next, sum);
                     }
 

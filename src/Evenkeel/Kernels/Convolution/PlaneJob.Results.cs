@@ -1,0 +1,186 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <content>Lanes along neighbouring results, and how they get to their places.</content>
+internal unsafe partial struct PlaneJob<T>
+{
+    /// <summary>All sums of a band: loops over chunks of taps, tiles of packs, tiles of filters.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length, int results)
+    {
+        bool wide = Gemm.IsWide;
+        int packs = Convolution.DivideUp(length, Width), taps = Map.Taps,
+            chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
+        (int tilePacks, int tileRows) = (wide, results) switch
+        {
+            (true, <= LongRows) => (4, LongRows),
+            (true, _) => (2, ShortRows),
+
+            // Eight sums hide the latency of an FMA: with 16 registers, four packs of a single result.
+            (false, 1) => (4, 1),
+            (false, 2) => (2, 2),
+            _ => (1, NarrowRows),
+        };
+        int tiles = Convolution.DivideUp(results, tileRows);
+        for (int chunk = 0; chunk < chunks; chunk++)
+        {
+            int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+
+            // With few taps several tiles run side by side: the values that they read stay in a first-level cache.
+            int run = Math.Max(1, RunTaps / count);
+            for (int pack = 0; pack < packs;)
+            {
+                int here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1,
+                    side = Math.Min(run, (packs - pack) / here);
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    int i = Convolution.Cut(results, tile, tiles), rows = Convolution.Cut(results, tile + 1, tiles) - i;
+                    Tiles(here, rows, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
+                        stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
+                }
+
+                pack += here * side;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles(
+        int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    {
+        if (packs == 4)
+        {
+            switch (rows)
+            {
+                case 1:
+                    ConvolutionMicro.Planes<T, Count1, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 2:
+                    ConvolutionMicro.Planes<T, Count2, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 3:
+                    ConvolutionMicro.Planes<T, Count3, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                default:
+                    ConvolutionMicro.Planes<T, Count4, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+            }
+        }
+
+        if (packs == 2)
+        {
+            switch (rows)
+            {
+                case 1:
+                    ConvolutionMicro.Planes<T, Count1, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 2:
+                    ConvolutionMicro.Planes<T, Count2, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 3:
+                    ConvolutionMicro.Planes<T, Count3, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 4:
+                    ConvolutionMicro.Planes<T, Count4, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 5:
+                    ConvolutionMicro.Planes<T, Count5, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 6:
+                    ConvolutionMicro.Planes<T, Count6, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 7:
+                    ConvolutionMicro.Planes<T, Count7, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                default:
+                    ConvolutionMicro.Planes<T, Count8, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+            }
+        }
+
+        switch (rows)
+        {
+            case 1: ConvolutionMicro.Planes<T, Count1, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 2: ConvolutionMicro.Planes<T, Count2, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 3: ConvolutionMicro.Planes<T, Count3, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 4: ConvolutionMicro.Planes<T, Count4, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 5: ConvolutionMicro.Planes<T, Count5, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 6: ConvolutionMicro.Planes<T, Count6, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 7: ConvolutionMicro.Planes<T, Count7, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            default: ConvolutionMicro.Planes<T, Count8, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+        }
+    }
+
+    /// <summary>Copies the sums, whose rows lie a pitch apart, into the result plane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void CopyOut(T* sums, T* result, int rows, T bias)
+    {
+        int columns = Map.Columns, pitch = Stage.Pitch;
+        nint resultRow = ResultWidth;
+        // With nothing between them the rows are one long row.
+        if (pitch == columns && resultRow == columns) (rows, columns) = (1, rows * columns);
+        if (columns >= Width)
+        {
+            CopyLongRows(sums, pitch, result, resultRow, rows, columns, bias);
+            return;
+        }
+
+        // A pack may run over into the next rows, which are written later. It must not run beyond the last row, because
+        // that memory belongs to another chunk.
+        int free = resultRow == columns ? Math.Max(0, rows - ((Width + columns - 1) / columns) + 1) : 0;
+        CopyShortRows(sums, pitch, result, resultRow, free, bias);
+        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
+        for (int i = free; i < rows; i++)
+        {
+            Vector512<T> y = Simd.Load(sums + ((nint)i * pitch)) + shift;
+            Simd.StorePartial(result + (i * resultRow), Clip(y, limit), columns);
+        }
+    }
+
+    /// <summary>
+    /// Puts the sums at their places between those of other phases; the bias and a ReLU are applied to packs of sums
+    /// before.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Spread(T* sums, T* result, int rows, int length, T bias)
+    {
+        int columns = Map.Columns, pitch = Stage.Pitch;
+        nint rowStep = (nint)RowStep * ResultWidth;
+        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
+        for (int j = 0; j < length; j += Width)
+        {
+            Simd.Store(sums + j, Clip(Simd.Load(sums + j) + shift, limit));
+        }
+
+        for (; rows > 0; rows--, sums += pitch, result += rowStep)
+            Strided.Scatter(sums, result, ColumnStep, columns);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void CopyLongRows(T* sums, nint pitch, T* result, nint resultRow, int rows, int columns, T bias)
+    {
+        int width = Vector512<T>.Count;
+        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
+        for (; rows > 0; rows--, sums += pitch, result += resultRow)
+        {
+            for (int j = 0; j <= columns - width; j += width)
+                Simd.Store(result + j, Clip(Simd.Load(sums + j) + shift, limit));
+            Simd.Store(result + columns - width, Clip(Simd.Load(sums + columns - width) + shift, limit));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void CopyShortRows(T* sums, nint pitch, T* result, nint resultRow, int rows, T bias)
+    {
+        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
+        for (; rows > 0; rows--, sums += pitch, result += resultRow)
+            Simd.Store(result, Clip(Simd.Load(sums) + shift, limit));
+    }
+    /// <summary>0 in place of values up to a limit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Clip(Vector512<T> y, Vector512<T> limit) =>
+        Vector512.AndNot(y, Vector512.LessThanOrEqual(y, limit));
+}
