@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Evenkeel.Examination;
-using Evenkeel.Training;
 using Evenkeel.Workbench.Files;
 
 namespace Evenkeel.Workbench.Diagnoses;
@@ -15,7 +14,7 @@ internal static class DiagnosisJson
         ["file"] = diagnosis.Subject,
         ["format"] = diagnosis.Network.Format,
         ["verdict"] = diagnosis.Verdict,
-        ["findings"] = Array(diagnosis.Findings, static finding => Of(finding)),
+        ["findings"] = Array(diagnosis.Findings, FindingJson.Of),
         ["notChecked"] = Array(diagnosis.NotChecked, static rule => new JsonObject
         {
             ["rule"] = rule.Rule,
@@ -29,30 +28,6 @@ internal static class DiagnosisJson
         ["assumptions"] = Array(diagnosis.Network.Assumptions, static text => text),
         ["layers"] = Array(diagnosis.Network.Layers, layer => LayerOf(layer, diagnosis.Drift)),
     };
-
-    /// <summary>A finding: of a network, or of a training.</summary>
-    /// <param name="finding">The finding.</param>
-    public static JsonObject Of(Finding finding) => new()
-    {
-        ["rule"] = finding.Rule,
-        ["level"] = UserText.Of(finding.Level),
-        ["layer"] = finding.Layer,
-        ["channels"] = Array(finding.Channels, static channel => channel),
-        ["measured"] = FileContent.Number(finding.Measured),
-        ["bound"] = double.IsNaN(finding.Bound) ? null : FileContent.Number(finding.Bound),
-        ["message"] = finding.Message,
-        ["remedy"] = finding.Remedy,
-    };
-
-    /// <summary>A finding with the step and the epoch in which it showed.</summary>
-    /// <param name="said">The finding.</param>
-    public static JsonObject Of(TrainingFinding said)
-    {
-        JsonObject json = Of(said.Finding);
-        json.Insert(0, "epoch", said.Epoch);
-        json.Insert(0, "step", said.Iteration);
-        return json;
-    }
 
     /// <summary>What was repaired, and what was left out.</summary>
     /// <param name="repair">The repairs.</param>

@@ -156,7 +156,7 @@ internal sealed class OpenedNetwork
     {
         if (_onnx is null || Preparation is not ImagePreparation pictures
             || OnnxPreparation.NamesClasses(_onnx, _choice)) return null;
-        int outputs = pictures.Classes.Count,
+        int outputs = pictures.ClassNames.Count,
             found = set.Samples.LabelsOf([.. Enumerable.Range(0, set.Count)]).Distinct().Count();
         return found * 2 >= outputs ? null
             : $"the file does not name its {outputs} outputs, and the pictures are of {found} folders; --classes FILE "

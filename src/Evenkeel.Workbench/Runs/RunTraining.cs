@@ -5,7 +5,7 @@ using Evenkeel.Nn;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
-using Evenkeel.Workbench.Diagnoses;
+using Evenkeel.Workbench.Files;
 using Evenkeel.Workbench.Settings;
 using Evenkeel.Workbench.Watching;
 
@@ -202,7 +202,7 @@ internal sealed class RunTraining
         if (history.StopReason is { } reason) figures["stopReason"] = reason;
         _folder.Document["figures"] = figures;
         _folder.Document["findings"] =
-            DiagnosisJson.Array(history.Findings, static said => DiagnosisJson.Of(said));
+            new JsonArray([.. history.Findings.Select(static said => (JsonNode)FindingJson.Of(said))]);
         return figures;
     }
 

@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Evenkeel.Data;
 using Evenkeel.Training;
-using Evenkeel.Workbench.Diagnoses;
+using Evenkeel.Workbench.Files;
 
 namespace Evenkeel.Workbench.Watching;
 
@@ -136,7 +136,7 @@ public sealed class LiveLog : Callback, IDisposable
         Write(trainer, json =>
         {
             json.WriteString("event", "finding");
-            foreach ((string name, JsonNode? value) in DiagnosisJson.Of(finding.Finding))
+            foreach ((string name, JsonNode? value) in FindingJson.Of(finding.Finding))
             {
                 json.WritePropertyName(name);
                 if (value is null) json.WriteNullValue();
