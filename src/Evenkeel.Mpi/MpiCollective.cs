@@ -33,6 +33,11 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
     /// <summary>How often a process looks for the word of another that ends all.</summary>
     private const int AnnouncementTurns = 20;
 
+    /// <summary>
+    /// How often it looks after a death: the launcher leaves it a second, which is short on a busy machine.
+    /// </summary>
+    private const int AnnouncementTurnsAfterDeath = 5;
+
     private static readonly TimeSpan s_announcementPause = TimeSpan.FromMilliseconds(10);
 
     private static readonly Lock s_starting = new();
@@ -302,7 +307,7 @@ public sealed unsafe class MpiCollective : IProcessGroup, IDisposable
         int dead = _neighbours.FindDead();
         if (dead < 0 || Volatile.Read(ref _isEnding) != 0) return;
         // Who ends all on purpose has said so before. The word may still be on its way.
-        for (int turn = 0; turn < AnnouncementTurns && !_rollCall.IsEnding; turn++)
+        for (int turn = 0; turn < AnnouncementTurnsAfterDeath && !_rollCall.IsEnding; turn++)
         {
             if (_calls.TryEnter(s_announcementPause))
             {

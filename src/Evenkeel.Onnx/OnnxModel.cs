@@ -145,7 +145,8 @@ public sealed partial class OnnxModel
 
     private static InvalidDataException Version(string name, string what, int least, int largest, long got) => new(
         $"OnnxModel \"{name}\": expected {what} {least} to {largest}, got {got}. Convert the model with "
-        + "onnx.version_converter, or export it again with a version in between.");
+        + "onnx.version_converter, or export it again with a version in between.",
+        new Refusal($"{what} {got} is not one of {least} to {largest}"));
 
     private static Dictionary<string, string> Texts(ModelProto proto)
     {

@@ -18,6 +18,18 @@ internal sealed class TargetOptions(string[] words)
     /// <summary>Whether all batch norms pool their statistics.</summary>
     public bool Pools => Number("pool", 1) != 0;
 
+    /// <summary>Which optimizer: adam, or sgd with momentum and two groups.</summary>
+    public string Optimizer => Text("optimizer", "adam");
+
+    /// <summary>Whether gradients are clipped.</summary>
+    public bool Clips => Number("clip", 1) != 0;
+
+    /// <summary>Whether the processes share the state of the optimizer.</summary>
+    public bool Shards => Number("shard", 0) != 0;
+
+    /// <summary>Whether a doctor looks on, in the first process.</summary>
+    public bool HasDoctor => Number("doctor", 0) != 0;
+
     /// <summary>The folder of the checkpoints; empty for none.</summary>
     public string Folder => Text("folder", "");
 
@@ -31,6 +43,11 @@ internal sealed class TargetOptions(string[] words)
     /// <summary>The rank sees other data.</summary>
     public int OtherData => Number("other-data", 0);
 
+    /// <summary>
+    /// The rank has a gradient that is not finite in this step, which is skipped. A process that is alone has it too.
+    /// </summary>
+    public int SpoilAt => Number("spoil", -1);
+
     /// <summary>The rank throws in this step.</summary>
     public int ThrowAt => Number("throw", -1);
 
@@ -41,6 +58,9 @@ internal sealed class TargetOptions(string[] words)
     public int Pause => Number("pause", 0);
 
     public double Deadline => Number("deadline", 120);
+
+    /// <summary>Whether gradients are clipped when speed is measured.</summary>
+    public bool ClipsInSpeed => Number("clip", 0) != 0;
 
     public int Batch => Number("batch", 128);
 

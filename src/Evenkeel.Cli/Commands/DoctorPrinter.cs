@@ -35,8 +35,10 @@ internal sealed class DoctorPrinter(TextWriter output, Ink ink)
         }
 
         string[] notChecked = [.. UncheckedText.Lines(diagnosis.NotChecked)];
-        if (notChecked.Length > 0 || diagnosis.Network.Assumptions.Count > 0) output.WriteLine();
+        string[] notRead = [.. UnreadText.Lines(diagnosis.Network)];
+        if (notChecked.Length + notRead.Length + diagnosis.Network.Assumptions.Count > 0) output.WriteLine();
         foreach (string line in notChecked) Dimmed($"not checked: {line}");
+        foreach (string line in notRead) Dimmed($"not read: {line}");
         foreach (string line in diagnosis.Network.Assumptions) Dimmed($"assumed: {line}");
     }
 

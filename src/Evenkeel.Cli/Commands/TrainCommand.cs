@@ -59,12 +59,16 @@ internal static class TrainCommand
         };
         Option<long?> deadline = Options.Number("--deadline", 1, 86_400,
             "seconds that a process waits for the others before all end (default: 300)");
+        var shard = new Option<bool>("--shard-optimizer")
+        {
+            Description = "with several processes: each keeps a share of the optimizer's state; same bits",
+        };
         var settings = new SettingOptions();
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
             + "is found in the data, and printed before anything runs.");
         settings.AddTo(command);
         Option[] others =
-            [resume, folder, name, dryRun, doctor, saveEvery, workers, threads, collective, deadline];
+            [resume, folder, name, dryRun, doctor, saveEvery, workers, threads, collective, deadline, shard];
         foreach (Option option in others) command.Add(option);
         command.Validators.Add(result =>
         {
@@ -79,7 +83,8 @@ internal static class TrainCommand
             TimeSpan every = TimeSpan.FromSeconds(parse.GetValue(saveEvery) ?? 15);
             using MpiCollective? processes = Join(parse.GetValue(collective), parse.GetValue(deadline) ?? 300);
             var training = new TrainingSession(
-                (int?)parse.GetValue(workers), every, processes, parse.GetValue(doctor), cancellation);
+                (int?)parse.GetValue(workers), every, processes, parse.GetValue(shard), parse.GetValue(doctor),
+                cancellation);
             bool isDry = parse.GetValue(dryRun);
             if (parse.GetValue(resume) is { } run)
             {
@@ -183,7 +188,8 @@ internal static class TrainCommand
 
     /// <summary>One call of the command.</summary>
     private sealed class TrainingSession(
-        int? workers, TimeSpan saveEvery, IProcessGroup? processes, bool hasDoctor, CancellationToken cancellation)
+        int? workers, TimeSpan saveEvery, IProcessGroup? processes, bool shardsOptimizer, bool hasDoctor,
+        CancellationToken cancellation)
     {
         private bool IsFirst => processes is null or { Rank: 0 };
 
@@ -288,7 +294,8 @@ internal static class TrainCommand
         {
             try
             {
-                RunHelp.Train(plan, resumed, workers ?? plan.Data.Workers, processes!, cancellation);
+                RunHelp.Train(
+                    plan, resumed, workers ?? plan.Data.Workers, processes!, shardsOptimizer, cancellation);
                 return ExitCode.Done;
             }
             catch (DivergedException)
@@ -336,7 +343,8 @@ internal static class TrainCommand
             var printer = new TrainPrinter(Console.Out, Ink.ForOutput());
             Console.WriteLine();
             Console.WriteLine($"Run: {ShownPath.Of(run.FullPath)}");
-            var training = new RunTraining(plan, run, Environment.GetCommandLineArgs()[1..], processes);
+            var training = new RunTraining(
+                plan, run, Environment.GetCommandLineArgs()[1..], processes, shardsOptimizer);
             using var display = new TrainDisplay(plan.Batches.Batches);
             try
             {

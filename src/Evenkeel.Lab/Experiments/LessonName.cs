@@ -20,6 +20,7 @@ internal sealed record LessonName(char Letter, string Title, string Page)
         new('K', "Classic algorithms: the theory of batch normalization", "docs/lessons/k-theory.md"),
         new('N', "The notebook on batch and layer normalization", "docs/lessons/n-notebook.md"),
         new('R', "The doctor's rules, put to the test", "docs/lessons/r-doctor.md"),
+        new('S', "Batches in parts: training in several processes", "docs/lessons/s-data-parallel.md"),
     ];
 
     /// <summary>The lesson of an item.</summary>

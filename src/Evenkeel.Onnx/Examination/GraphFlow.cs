@@ -76,25 +76,6 @@ internal sealed class GraphFlow
             : $"what comes before it is not a linear layer but {maker.Op}";
     }
 
-    /// <summary>The values of a channel or group of one sample at a norm; null if the shape is not fixed.</summary>
-    public static long? ValuesPerSample(IReadOnlyList<long?>? shape, ExaminedNorm norm)
-    {
-        if (shape is null || shape.Count < 2 || norm.Channels == 0) return null;
-        long places = 1;
-        foreach (long? size in shape.Skip(2))
-        {
-            if (size is not { } known) return null;
-            places *= known;
-        }
-
-        return norm.Family switch
-        {
-            NormFamily.Batch or NormFamily.Instance => places,
-            NormFamily.Group => shape[1] is { } channels ? channels / norm.Groups * places : null,
-            _ => norm.Channels,
-        };
-    }
-
     /// <summary>The linear layer before a norm, over steps with constants.</summary>
     private Node? MakerBefore(Node norm, List<string> constants)
     {
@@ -126,14 +107,8 @@ internal sealed class GraphFlow
     /// <summary>The input of such a step that is no constant.</summary>
     private string Through(Node node) => node.Inputs.First(input => !_constants.Has(input));
 
-    private static FollowingActivation ActivationOf(Node node) => node.Op switch
-    {
-        "Relu" => FollowingActivation.ReLU,
-        "Clip" or "HardSwish" => FollowingActivation.LikeReLU,
-        "LeakyRelu" or "PRelu" or "Elu" or "Selu" or "Celu" or "Sigmoid" or "HardSigmoid" or "Tanh" or "Softplus"
-            or "Softsign" or "Gelu" or "Swish" or "Mish" or "ThresholdedRelu" => FollowingActivation.Other,
-        _ => FollowingActivation.None,
-    };
+    private static FollowingActivation ActivationOf(Node node) =>
+        KnownActivations.OfOnnx(node.Op) ?? FollowingActivation.None;
 
     private static bool Pads(Node node)
     {

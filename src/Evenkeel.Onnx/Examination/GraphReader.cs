@@ -146,8 +146,7 @@ internal sealed class GraphReader
             AreNeighboursCertain = true,
             FoldObstacle =
                 norm.Family == NormFamily.Batch ? _flow.FoldObstacle(node, around, _linears.ContainsKey) : null,
-            ValuesPerSample =
-                GraphFlow.ValuesPerSample(_shapes.GetValueOrDefault(node.Inputs.FirstOrDefault("")), norm),
+            ValuesPerSample = norm.ValuesIn(_shapes.GetValueOrDefault(node.Inputs.FirstOrDefault(""))),
         };
     }
 

@@ -45,6 +45,12 @@ internal static class OnnxPreparation
                 [.. pictures.Mean.Select(Shortest)], [.. pictures.Deviation.Select(Shortest)], 1 / 255.0)
             : null;
 
+    /// <summary>Whether the file or the user names the classes, or a run has written its preparation.</summary>
+    /// <param name="model">What the file says.</param>
+    /// <param name="choice">What the user says.</param>
+    public static bool NamesClasses(OnnxModel model, PictureChoice choice) =>
+        model.Metadata.ContainsKey(Key) || ClassesOf(model, choice) is not null;
+
     /// <summary>The preparation of pictures for a network of somebody else.</summary>
     /// <param name="path">What errors call the file.</param>
     /// <param name="model">What the file says.</param>

@@ -14,21 +14,16 @@ internal static class DiagnosisJson
         ["file"] = diagnosis.Subject,
         ["format"] = diagnosis.Network.Format,
         ["verdict"] = diagnosis.Verdict,
-        ["findings"] = Array(diagnosis.Findings, static finding => new JsonObject
-        {
-            ["rule"] = finding.Rule,
-            ["level"] = UserText.Of(finding.Level),
-            ["layer"] = finding.Layer,
-            ["channels"] = Array(finding.Channels, static channel => channel),
-            ["measured"] = FileContent.Number(finding.Measured),
-            ["bound"] = double.IsNaN(finding.Bound) ? null : FileContent.Number(finding.Bound),
-            ["message"] = finding.Message,
-            ["remedy"] = finding.Remedy,
-        }),
+        ["findings"] = Array(diagnosis.Findings, FindingJson.Of),
         ["notChecked"] = Array(diagnosis.NotChecked, static rule => new JsonObject
         {
             ["rule"] = rule.Rule,
             ["reason"] = rule.Reason,
+        }),
+        ["notRead"] = Array(UnreadText.Of(diagnosis.Network), static remark => new JsonObject
+        {
+            ["node"] = remark.Node,
+            ["reason"] = remark.Detail,
         }),
         ["assumptions"] = Array(diagnosis.Network.Assumptions, static text => text),
         ["layers"] = Array(diagnosis.Network.Layers, layer => LayerOf(layer, diagnosis.Drift)),

@@ -297,7 +297,9 @@ internal sealed class DiagnosisPage
     {
         string[] rules = [.. _diagnosis.Findings.Select(static finding => finding.Rule)
             .Distinct(StringComparer.Ordinal).Where(static id => RulePages.Of(id) is not null)];
-        if (rules.Length + _diagnosis.NotChecked.Count + _diagnosis.Network.Assumptions.Count == 0) return;
+        string[] notRead = [.. UnreadText.Lines(_diagnosis.Network)];
+        if (rules.Length + _diagnosis.NotChecked.Count + notRead.Length + _diagnosis.Network.Assumptions.Count == 0)
+            return;
         using (_html.Open("section", ("class", "rest")))
         {
             if (rules.Length > 0)
@@ -319,6 +321,7 @@ internal sealed class DiagnosisPage
             }
 
             WriteList("Not checked", UncheckedText.Lines(_diagnosis.NotChecked));
+            WriteList("Not read", notRead);
             WriteList("Assumed", _diagnosis.Network.Assumptions);
         }
     }

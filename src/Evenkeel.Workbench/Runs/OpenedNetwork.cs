@@ -136,6 +136,7 @@ internal sealed class OpenedNetwork
             var told = new List<string>();
             Preparation ??= OnnxPreparation.OfPictures(_path, _onnx!, Model, _choice, classifies: true);
             SampleSet set = Preparation.Open(data, hasTargets: true, skipBad, told, cancellation);
+            if (WhyNoAnswers(set) is { } why) throw WorkbenchException.Usage(why);
             foreach (string note in told) notes.Add(note);
             return set;
         }
@@ -145,6 +146,21 @@ internal sealed class OpenedNetwork
             notes.Add($"accuracy is not measured: {without.Message}");
             return set;
         }
+    }
+
+    /// <summary>
+    /// Why the folders of pictures are no right answers: numbers stand for the classes of a file that does not name
+    /// them, and a network of features has outputs too. Null if nothing speaks against it.
+    /// </summary>
+    private string? WhyNoAnswers(SampleSet set)
+    {
+        if (_onnx is null || Preparation is not ImagePreparation pictures
+            || OnnxPreparation.NamesClasses(_onnx, _choice)) return null;
+        int outputs = pictures.ClassNames.Count,
+            found = set.Samples.LabelsOf([.. Enumerable.Range(0, set.Count)]).Distinct().Count();
+        return found * 2 >= outputs ? null
+            : $"the file does not name its {outputs} outputs, and the pictures are of {found} folders; --classes FILE "
+                + "says which class each output is";
     }
 
     /// <summary>The samples of some data: files as the network's training had them, or an .npy file of inputs.

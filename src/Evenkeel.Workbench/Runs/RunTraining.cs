@@ -5,6 +5,7 @@ using Evenkeel.Nn;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Files;
 using Evenkeel.Workbench.Settings;
 using Evenkeel.Workbench.Watching;
 
@@ -17,6 +18,7 @@ internal sealed class RunTraining
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<string> _command;
     private readonly IProcessGroup? _processes;
+    private readonly bool _shardsOptimizer;
 
     // Of the sessions before this one.
     private readonly double _secondsBefore;
@@ -29,10 +31,12 @@ internal sealed class RunTraining
     /// The processes that train together, of which this is the first (<see cref="RunHelp"/> is what the others do);
     /// null trains alone.
     /// </param>
+    /// <param name="shardsOptimizer">Whether they share the state of the optimizer.</param>
     public RunTraining(
-        TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command, IProcessGroup? processes = null) =>
-        (_plan, _folder, _command, _processes, _secondsBefore) =
-            (plan, folder, command, processes, folder.Number("figures", "trainingSeconds") ?? 0);
+        TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command, IProcessGroup? processes = null,
+        bool shardsOptimizer = false) =>
+        (_plan, _folder, _command, _processes, _shardsOptimizer, _secondsBefore) =
+            (plan, folder, command, processes, shardsOptimizer, folder.Number("figures", "trainingSeconds") ?? 0);
 
     /// <summary>Why the training ended before its last epoch; null if it did not.</summary>
     public string? StopReason { get; private set; }
@@ -57,7 +61,7 @@ internal sealed class RunTraining
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
         Trainer trainer = _plan.CreateTrainer(
-            [new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes);
+            [new CsvLog(_folder.LogPath), events, live], checkpoints, workers, _processes, _shardsOptimizer);
         if (finds is not null) trainer.Options.Doctor = new TrainingDoctor();
         // Nothing in run.json changes before the checkpoint fits what the settings make.
         Resume(trainer, _folder, says);
@@ -198,26 +202,9 @@ internal sealed class RunTraining
         if (history.StopReason is { } reason) figures["stopReason"] = reason;
         _folder.Document["figures"] = figures;
         _folder.Document["findings"] =
-            new JsonArray([.. history.Findings.Select(static said => (JsonNode)ToJson(said))]);
+            new JsonArray([.. history.Findings.Select(static said => (JsonNode)FindingJson.Of(said))]);
         return figures;
     }
-
-    private static JsonObject ToJson(TrainingFinding said) => new()
-    {
-        ["step"] = said.Iteration,
-        ["epoch"] = said.Epoch,
-        ["rule"] = said.Finding.Rule,
-        ["level"] = UserText.Of(said.Finding.Level),
-        ["layer"] = said.Finding.Layer,
-        ["channels"] = new JsonArray([.. said.Finding.Channels.Select(static one => (JsonNode)JsonValue.Create(one))]),
-        ["measured"] = Number(said.Finding.Measured),
-        ["bound"] = Number(said.Finding.Bound),
-        ["message"] = said.Finding.Message,
-        ["remedy"] = said.Finding.Remedy,
-    };
-
-    /// <summary>JSON has no NaN and no infinity.</summary>
-    private static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 
     private void SetStatus(RunStatus status)
     {

@@ -83,8 +83,10 @@ internal sealed class TrainingPlan
     /// <param name="checkpoints">Where it can go on after an interruption.</param>
     /// <param name="workers">Threads that prepare batches.</param>
     /// <param name="processes">The processes that train together; null trains alone.</param>
+    /// <param name="shardsOptimizer">Whether they share the state of the optimizer.</param>
     public Trainer CreateTrainer(
-        IReadOnlyList<Callback> callbacks, Checkpoints? checkpoints, int workers, IProcessGroup? processes = null)
+        IReadOnlyList<Callback> callbacks, Checkpoints? checkpoints, int workers, IProcessGroup? processes = null,
+        bool shardsOptimizer = false)
     {
         Optimizer optimizer = CreateOptimizer();
         LearningRateScheduler? schedule = CreateSchedule(optimizer);
@@ -104,6 +106,7 @@ internal sealed class TrainingPlan
             MicroBatches = Settings.Parts ?? 1,
             PoolsBatchStatistics = Settings.BatchStatistics != "local",
             Processes = processes,
+            ShardsOptimizerState = shardsOptimizer,
         };
         return new Trainer(Model, optimizer, CreateLoss(), options);
     }

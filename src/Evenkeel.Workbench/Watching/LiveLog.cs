@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Evenkeel.Data;
 using Evenkeel.Training;
+using Evenkeel.Workbench.Files;
 
 namespace Evenkeel.Workbench.Watching;
 
@@ -134,11 +136,12 @@ public sealed class LiveLog : Callback, IDisposable
         Write(trainer, json =>
         {
             json.WriteString("event", "finding");
-            json.WriteString("rule", finding.Finding.Rule);
-            json.WriteString("level", UserText.Of(finding.Finding.Level));
-            json.WriteString("layer", finding.Finding.Layer);
-            json.WriteString("message", finding.Finding.Message);
-            json.WriteString("remedy", finding.Finding.Remedy);
+            foreach ((string name, JsonNode? value) in FindingJson.Of(finding.Finding))
+            {
+                json.WritePropertyName(name);
+                if (value is null) json.WriteNullValue();
+                else value.WriteTo(json);
+            }
         });
     }
 

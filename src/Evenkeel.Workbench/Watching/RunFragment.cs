@@ -148,7 +148,8 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
             {
                 foreach (JsonProperty member in told.EnumerateObject())
                 {
-                    if (member.Value.ValueKind == JsonValueKind.Object) continue;
+                    // Findings have a list of their own.
+                    if (member.Value.ValueKind == JsonValueKind.Object || member.Name == "findings") continue;
                     bool isCommand = member is { Name: "command", Value.ValueKind: JsonValueKind.Array };
                     Pair(member.Name, isCommand ? CommandLine(member.Value) : Text(member.Value));
                 }

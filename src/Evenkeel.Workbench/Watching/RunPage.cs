@@ -150,6 +150,7 @@ internal static class RunPage
         using (html.Open("section", ("class", "run"), ("id", $"run-{index}")))
         {
             if (hasTitle) html.Element("h2", run.Name);
+            FindingList.Write(html, run);
             using (html.Open("div", ("class", "fragment"))) new RunFragment(html, run).Write();
             html.Element("div", "", ("class", "layers"));
         }

@@ -12,6 +12,9 @@ internal sealed record PreprocessingSearch(string Layer, double Before, int Trie
     /// <summary>From this drift of the first norm on it is looked for other preparations.</summary>
     public const double Suspicious = 0.25;
 
+    /// <summary>Pictures of another kind than those of the training are not further off than this.</summary>
+    private const double OtherPictures = 1;
+
     /// <summary>
     /// A preparation has to lower the drift of the first norm and of all norms by this factor at least, and gain this
     /// much of the score if it is not by the rule's own factor.
@@ -59,12 +62,15 @@ internal sealed record PreprocessingSearch(string Layer, double Before, int Trie
         int best = Array.FindIndex(drifts, drift => drift <= (1.1 * least) + first.DriftError);
         Preparation found = candidates[best];
         double ratio = first.Drift / drifts[best];
-        if (!(ratio > LeastFactor && drifts[best] < healthy)) return nothing;
+        // Pictures of another kind than those of the training stay off a little: then the rule's own factor decides.
+        bool isHealthy = drifts[best] < healthy;
+        double needed = isHealthy ? LeastFactor : factor;
+        if (!(ratio > needed && (isHealthy || drifts[best] < OtherPictures))) return nothing;
 
         // What is right for the first norm is right for the others: start values, which some scale may fit, stay off.
         double all = Drift(examination.Norms)
             / Drift(examination.MeasureNorms("other preparation", PassKind.Use, samples, found.Apply));
-        if (!(all > LeastFactor)) return nothing;
+        if (!(all > needed)) return nothing;
         if (examination.Scores is not { } old)
             return ratio > factor ? nothing with { Best = found, After = drifts[best] } : nothing;
         SampleScores now = passes.Scores("other preparation", PassKind.Use, examination.Data.Samples,

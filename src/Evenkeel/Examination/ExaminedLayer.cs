@@ -126,6 +126,28 @@ public sealed record ExaminedNorm(string Name, string Kind, NormFamily Family, i
     /// <summary>Whether <see cref="Before"/> and <see cref="After"/> come from a graph and not from names.</summary>
     public bool AreNeighboursCertain { get; init; }
 
+    /// <summary>
+    /// The values that a group or channel of one sample has in an input of a shape, whose unknown sizes are null; null
+    /// if that is not fixed.
+    /// </summary>
+    internal long? ValuesIn(IReadOnlyList<long?>? shape)
+    {
+        if (shape is null || shape.Count < 2 || Channels == 0) return null;
+        long places = 1;
+        foreach (long? size in shape.Skip(2))
+        {
+            if (size is not { } known) return null;
+            places *= known;
+        }
+
+        return Family switch
+        {
+            NormFamily.Batch or NormFamily.Instance => places,
+            NormFamily.Group => shape[1] is { } channels ? channels / Groups * places : null,
+            _ => Channels,
+        };
+    }
+
     /// <inheritdoc/>
     public override string ToString() => InvariantText.Of(nameof(ExaminedNorm), PrintMembers);
 }

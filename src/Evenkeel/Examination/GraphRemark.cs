@@ -18,6 +18,6 @@ public enum GraphRemarkKind
     /// <summary>A product with or a sum of constants between a layer and its norm, or behind the norm.</summary>
     ConstantBesideNorm,
 
-    /// <summary>A node that the library cannot run.</summary>
+    /// <summary>A node that is damaged, or whose operator the library does not know: it was not read.</summary>
     Unsupported,
 }

@@ -22,6 +22,11 @@ internal static unsafe class GradientKernels
     /// <summary>Σ x². Squares are computed and added in double, and chunks are combined in order.</summary>
     public static double SumOfSquares(Tensor x) => Dispatch(Pass.SumOfSquares, x, x, 0);
 
+    /// <summary>Σ x² of some elements, for a caller that asks whether it is finite.</summary>
+    public static double SumOfSquares(Tensor x, int start, int count) => x.DType == DType.Float64
+        ? Run(Pass.SumOfSquares, x.AsSpan<double>().Slice(start, count), x.AsSpan<double>().Slice(start, count), 0)
+        : Run(Pass.SumOfSquares, x.AsSpan<float>().Slice(start, count), x.AsSpan<float>().Slice(start, count), 0);
+
     /// <summary>
     /// x ← factor·x. If x is float and the factor is too small for a float with all its digits, it takes two steps.
     /// </summary>

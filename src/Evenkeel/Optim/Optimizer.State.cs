@@ -12,7 +12,17 @@ public abstract partial class Optimizer
     /// <c>NAME.momenta</c> has the momentum of each group if a schedule has changed one. <c>NAME.i.STATE</c> is a state
     /// tensor of parameter i. The tensors are copies.
     /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// Several processes share the state (<see cref="Evenkeel.Training.TrainerOptions.ShardsOptimizerState"/>).
+    /// </exception>
     public StateDict StateDict()
+    {
+        RefuseIfShared(nameof(StateDict));
+        for (int i = 0; i < _parameters.Count; i++) EnsureState(i);
+        return Write((i, s) => _state[i * States.Length + s]!.Clone());
+    }
+
+    private StateDict Write(Func<int, int, Tensor?> tensorOf)
     {
         var state = new StateDict { { $"{Name}.steps", Tensor.From(_steps, [_steps.Length]) } };
         double[] values = new double[_groups.Count * 3];
@@ -36,8 +46,10 @@ public abstract partial class Optimizer
         ReadOnlySpan<StateSlot> slots = States;
         for (int i = 0; i < _parameters.Count; i++)
         {
-            EnsureState(i);
-            for (int s = 0; s < slots.Length; s++) state.Add(Key(i, slots[s]), _state[i * slots.Length + s]!.Clone());
+            for (int s = 0; s < slots.Length; s++)
+            {
+                if (tensorOf(i, s) is { } tensor) state.Add(Key(i, slots[s]), tensor);
+            }
         }
 
         return state;
@@ -142,7 +154,7 @@ public abstract partial class Optimizer
                 _entries[i].MomentumProduct = products!.AsSpan<double>()[i];
 
             for (int i = 0; i < _parameters.Count; i++) EnsureState(i);
-            for (int s = 0; s < tensors.Length; s++) _state[s]!.CopyFrom(tensors[s]);
+            for (int s = 0; s < tensors.Length; s++) Take(_share, tensors[s], _state[s]!);
         };
     }
 

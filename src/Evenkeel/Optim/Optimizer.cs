@@ -131,7 +131,17 @@ public abstract unsafe partial class Optimizer
     /// Changes every parameter that has a gradient. It allocates nothing after the first step. Schedules that were made
     /// for this optimizer and have not started yet first set their rates of count 0.
     /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// Several processes share the state (<see cref="Evenkeel.Training.TrainerOptions.ShardsOptimizerState"/>), and
+    /// their trainer steps it.
+    /// </exception>
     public void Step()
+    {
+        RefuseIfShared(nameof(Step));
+        Update();
+    }
+
+    private void Update()
     {
         while (_waiting.Count > 0) _waiting[0].Start();
         for (int i = 0; i < _parameters.Count; i++)
@@ -215,7 +225,7 @@ public abstract unsafe partial class Optimizer
         for (int s = 0; s < slots.Length; s++)
         {
             ref Tensor? state = ref _state[parameter * slots.Length + s];
-            if (state is null) state = Tensor.Full(_parameters[parameter].Shape, slots[s].Start, dtype);
+            if (state is null) state = Tensor.Full(StateShape(parameter), slots[s].Start, dtype);
             else if (state.DType != dtype) state = state.To(dtype);
         }
     }
@@ -226,14 +236,16 @@ public abstract unsafe partial class Optimizer
         entry.IsDouble = typeof(T) == typeof(double);
         entry.Weight = weight.Pointer<T>();
         entry.Gradient = gradient.Pointer<T>();
-        if (slots > 0) entry.State0 = _state[parameter * slots]!.Pointer<T>();
-        if (slots > 1) entry.State1 = _state[parameter * slots + 1]!.Pointer<T>();
-        if (slots > 2) entry.State2 = _state[parameter * slots + 2]!.Pointer<T>();
+        // A share of the state begins at a later element. What is before it is not touched.
+        int start = _share.Of(weight.Count).Start;
+        if (slots > 0) entry.State0 = _state[parameter * slots]!.Pointer<T>() - start;
+        if (slots > 1) entry.State1 = _state[parameter * slots + 1]!.Pointer<T>() - start;
+        if (slots > 2) entry.State2 = _state[parameter * slots + 2]!.Pointer<T>() - start;
     }
 
     /// <summary>
     /// Puts all parameters one after the other and cuts them into chunks. Small parameters share a chunk, large ones
-    /// take several.
+    /// take several. Elements that are not in the share of this process are in no chunk.
     /// </summary>
     private void CutChunks()
     {
@@ -246,11 +258,11 @@ public abstract unsafe partial class Optimizer
         int room = ChunkElements;
         for (int i = 0; i < _parameters.Count; i++)
         {
-            int count = _parameters[i].Shape.Count;
-            for (int offset = 0; offset < count;)
+            (int first, int count) = _share.Of(_parameters[i].Shape.Count);
+            for (int offset = first; offset < first + count;)
             {
                 // The rest of a chunk keeps whole packs together: parts start at a multiple of the widest pack.
-                int take = Math.Min(count - offset, room);
+                int take = Math.Min(first + count - offset, room);
                 segments.Add(new Segment(i, offset, take));
                 offset += take;
                 room -= (take + 15) & ~15;

@@ -18,13 +18,10 @@ internal sealed class PrunePlan
     /// <summary>A gamma below this share of the median counts as small.</summary>
     private const double SmallGamma = 0.01;
 
-    /// <summary>Operations that treat each channel by itself and make a constant of a constant.</summary>
-    private static readonly HashSet<string> s_perChannel = new(StringComparer.Ordinal)
-    {
-        "ReLU", "ReLU6", "LeakyReLU", "ELU", "CELU", "SELU", "GELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid",
-        "Hardtanh", "Tanh", "Sigmoid", "Softplus", "Softsign", "LogSigmoid", "MaxPool", "AvgPool", "Upsample",
-        "Dropout", "Dropout2d",
-    };
+    /// <summary>Operations besides activations that treat each channel by itself and make a constant of a constant.
+    /// </summary>
+    private static readonly HashSet<string> s_perChannel =
+        new(StringComparer.Ordinal) { "MaxPool", "AvgPool", "Upsample", "Dropout", "Dropout2d" };
 
     private readonly TracedNetwork _network;
     private readonly Dictionary<Module, Cut> _cuts = new(ReferenceEqualityComparer.Instance);
@@ -144,8 +141,8 @@ internal sealed class PrunePlan
 
             TracedOp op = consumers[0];
             bool isFlattening = op is { IsAlias: true, Output.Shape.Rank: 2 } && op.Output.Shape[0] == y.Shape[0];
-            bool isPerChannel = s_perChannel.Contains(op.Name) && op.Output.Shape.Rank == y.Shape.Rank
-                && op.Output.Shape[1] == y.Shape[1];
+            bool isPerChannel = (s_perChannel.Contains(op.Name) || KnownActivations.IsPerChannel(op.Name))
+                && op.Output.Shape.Rank == y.Shape.Rank && op.Output.Shape[1] == y.Shape[1];
             if (!isFlattening && !isPerChannel)
                 return No($"what comes after it is not a linear layer but {op.Name}", out reason);
             isBehindReLU |= op.Name == "ReLU";

@@ -111,26 +111,17 @@ public sealed class Checkpoints
         return held;
     }
 
-    /// <summary>Writes a checkpoint in the middle of an epoch, if one is due.</summary>
-    internal void AfterStep(Trainer trainer)
-    {
-        bool isDue = (EverySteps > 0 && trainer.Iteration % EverySteps == 0)
-            || (EveryTime is { } time && Stopwatch.GetElapsedTime(_savedAt) >= time);
-        if (isDue) Save(trainer);
-    }
+    /// <summary>Whether a checkpoint is due in the middle of an epoch.</summary>
+    internal bool IsDueAfterStep(Trainer trainer) =>
+        (EverySteps > 0 && trainer.Iteration % EverySteps == 0)
+        || (EveryTime is { } time && Stopwatch.GetElapsedTime(_savedAt) >= time);
 
-    /// <summary>Writes a checkpoint at the end of an epoch, if one is due.</summary>
-    internal void AfterEpoch(Trainer trainer)
-    {
-        if (EveryEpochs > 0 && trainer.Epoch % EveryEpochs == 0) Save(trainer);
-        else AfterStep(trainer);
-    }
+    /// <summary>Whether a checkpoint is due at the end of an epoch.</summary>
+    internal bool IsDueAfterEpoch(Trainer trainer) =>
+        (EveryEpochs > 0 && trainer.Epoch % EveryEpochs == 0) || IsDueAfterStep(trainer);
 
-    /// <summary>Writes a checkpoint at the end of Fit, unless the last one stands there.</summary>
-    internal void AfterFit(Trainer trainer)
-    {
-        if (trainer.Iteration > 0 && _lastSaved != trainer.Iteration) Save(trainer);
-    }
+    /// <summary>Whether a checkpoint is due at the end of Fit: the last one stands elsewhere.</summary>
+    internal bool IsDueAfterFit(Trainer trainer) => trainer.Iteration > 0 && _lastSaved != trainer.Iteration;
 
     /// <summary>Writes a checkpoint, and removes those that are too many. Returns its path.</summary>
     internal string Save(Trainer trainer)

@@ -24,6 +24,10 @@ public sealed partial class Trainer
         private bool _isCancelledByAll;
         private bool _isKnownToAll;
 
+        // Whether the processes share the optimizer's state, and need whole gradients all the same.
+        private bool _isShared;
+        private bool _needsWholeGradients = true;
+
         private History History => trainer.History;
 
         private Checkpoints? Checkpoints => trainer.IsWriter ? _options.Checkpoints : null;
@@ -62,7 +66,7 @@ public sealed partial class Trainer
                 CallEach(callback => callback.OnFitBegin(trainer));
                 if (trainer._isEvaluationDue) EndEpoch();
                 while (!IsOver) RunEpoch();
-                Checkpoints?.AfterFit(trainer);
+                SaveIfAny(Checkpoints?.IsDueAfterFit(trainer) == true);
                 end = History.Diverged ? FitEnd.Diverged
                     : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
             }
@@ -71,7 +75,9 @@ public sealed partial class Trainer
                     || training.IsCancellationRequested)
             {
                 end = FitEnd.Cancelled;
-                string? saved = trainer._iteration > 0 ? Checkpoints?.Save(trainer) : null;
+                // A share of the state alone cannot be saved.
+                bool canSave = trainer._iteration > 0 && (!_isShared || _isCancelledByAll);
+                string? saved = canSave ? Save() : null;
                 throw new OperationCanceledException(
                     $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                     + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
@@ -112,11 +118,19 @@ public sealed partial class Trainer
             if (trainer._epoch > 0 && training.Position.Batch == 0 && training.Dataset is IEpochDataset dataset)
                 dataset.Epoch = training.Position.Epoch - 1;
             if (_processes is not null) BeginTogether(_processes);
+            if (trainer.Optimizer.IsShared && !_isShared)
+            {
+                throw new InvalidOperationException(
+                    $"Trainer.Fit: expected an optimizer with its whole state, got {trainer.Optimizer.Name} of which "
+                    + "another training has kept a share (TrainerOptions.ShardsOptimizerState). Make a new optimizer, "
+                    + "and resume from a checkpoint.");
+            }
+
             trainer._examination = _options.Doctor is not { } doctor ? null : new TrainingExamination(
                 trainer, doctor, trainer._examined,
                 finding => CallEach(callback => callback.OnFinding(trainer, finding)));
             trainer._step = new TrainingStep(
-                trainer.Model, trainer.Loss, trainer.Optimizer, _options, trainer._examination);
+                trainer.Model, trainer.Loss, trainer.Optimizer, _options, trainer._examination, _needsWholeGradients);
             return isForeign;
         }
 
@@ -135,6 +149,13 @@ public sealed partial class Trainer
                 _isKnownToAll = true;
                 throw;
             }
+
+            _isShared = _options.ShardsOptimizerState;
+            if (!_isShared) return;
+            trainer.Optimizer.KeepShare(new ElementShare(processes.Rank, processes.Size));
+            // The doctor of one process reads the gradients of all.
+            _needsWholeGradients = _agreement.AskAny(
+                "whole gradients", _options.MaxGradientNorm is not null || _options.Doctor is not null);
         }
 
         private void End()
@@ -206,8 +227,7 @@ public sealed partial class Trainer
                     return;
                 }
 
-                AgreeAfterStep();
-                Checkpoints?.AfterStep(trainer);
+                if (AgreeAfterStep(Checkpoints?.IsDueAfterStep(trainer) == true)) Save();
                 if (trainer._iteration % _options.ReportEvery == 0) Report(isEpochEnd: false);
             }
         }
@@ -223,10 +243,12 @@ public sealed partial class Trainer
         /// <summary>
         /// Compares the weights if it is time, and ends the run on all processes if one of them wants to.
         /// </summary>
+        /// <param name="isSaved">Whether this process is about to write a checkpoint.</param>
+        /// <returns>Whether one of them is.</returns>
         /// <exception cref="OperationCanceledException">Some process is cancelled.</exception>
-        private void AgreeAfterStep()
+        private bool AgreeAfterStep(bool isSaved = false)
         {
-            if (_agreement is null) return;
+            if (_agreement is null) return isSaved;
             try
             {
                 _agreement.AfterStep(trainer);
@@ -238,9 +260,32 @@ public sealed partial class Trainer
             }
 
             bool isCancelled = cancellationToken.IsCancellationRequested || training.IsCancellationRequested;
-            (_isCancelledByAll, int stoppedBy) = _agreement.Ask(isCancelled, History.StopReason is not null);
+            (_isCancelledByAll, int stoppedBy, isSaved) =
+                _agreement.Ask(isCancelled, History.StopReason is not null, isSaved);
             if (stoppedBy >= 0) History.StopReason ??= $"stopped by {_processes!.NameOf(stoppedBy)}";
             if (_isCancelledByAll) throw new OperationCanceledException("A process was cancelled.", cancellationToken);
+            return isSaved;
+        }
+
+        /// <summary>Writes a checkpoint if the process that writes says so.</summary>
+        private void SaveIfAny(bool isDue)
+        {
+            if (_isShared ? _agreement!.AskAny("checkpoint", isDue) : isDue) Save();
+        }
+
+        /// <summary>Writes a checkpoint, for which all processes send their shares of the state.</summary>
+        /// <returns>Its path; null on a process that writes none.</returns>
+        private string? Save()
+        {
+            if (_isShared) trainer._gatheredState = trainer.Optimizer.GatherState(_processes!);
+            try
+            {
+                return Checkpoints?.Save(trainer);
+            }
+            finally
+            {
+                trainer._gatheredState = null;
+            }
         }
 
         /// <summary>Returns false if the run ends because the loss or a gradient is not finite.</summary>
@@ -290,7 +335,7 @@ public sealed partial class Trainer
             StepSchedule(score);
             trainer._examination?.AfterEpoch(record);
             CallEach(callback => callback.OnEpochEnd(trainer, record));
-            Checkpoints?.AfterEpoch(trainer);
+            SaveIfAny(Checkpoints?.IsDueAfterEpoch(trainer) == true);
             Report(isEpochEnd: true);
         }
 

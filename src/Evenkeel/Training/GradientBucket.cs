@@ -1,15 +1,16 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
+using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
 
 /// <summary>
-/// Neighbouring gradients that travel together: each process gets its slice of them from all, adds in the order of the
-/// parts (<see cref="PartTree"/>), and sends the sum to all.
+/// Neighbouring gradients that travel together: each process gets its share of them (<see cref="ElementShare"/>) from
+/// all, adds in the order of the parts (<see cref="PartTree"/>), and sends the sum to all. If the processes share the
+/// update, the sum stays, and the weights of the share travel instead.
 /// </summary>
 /// <remarks>
 /// A message has, for each sum that a process sends, a byte per parameter (whether there is a gradient) and the
-/// elements of the slice. What has no gradient in one part is not added, as in one process.
+/// elements of the share. What has no gradient in one part is not added, as in one process.
 /// </remarks>
 internal sealed unsafe class GradientBucket
 {
@@ -18,13 +19,12 @@ internal sealed unsafe class GradientBucket
     private readonly IProcessGroup _group;
     private readonly string _operation;
     private readonly Parameter[] _model;
-    private readonly int[] _starts;
-    private readonly int[] _sliceStarts;
     private readonly int _elementBytes;
     private readonly int _flagBytes;
     private readonly int[] _sentCounts;
     private readonly int[] _receivedCounts;
     private readonly int[] _sumCounts;
+    private readonly int[] _sumStarts;
     private readonly byte[] _sums;
     private readonly bool[] _isPresent;
     private byte[] _sent = [];
@@ -50,17 +50,20 @@ internal sealed unsafe class GradientBucket
     {
         (_group, _model, First) = (group, parameters, first);
         _operation = $"gradients {number} ({parameters[0].Name})";
-        _starts = new int[parameters.Length + 1];
-        for (int i = 0; i < parameters.Length; i++) _starts[i + 1] = _starts[i] + parameters[i].Count;
         _elementBytes = parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);
         _flagBytes = (parameters.Length + Alignment - 1) / Alignment * Alignment;
         _isPresent = new bool[parameters.Length];
-        int size = group.Size, total = _starts[^1];
-        _sliceStarts = new int[size + 1];
-        for (int rank = 0; rank <= size; rank++) _sliceStarts[rank] = (int)((long)total * rank / size);
-        (_sentCounts, _receivedCounts, _sumCounts) = (new int[size], new int[size], new int[size]);
-        for (int rank = 0; rank < size; rank++) _sumCounts[rank] = SliceOf(rank) * _elementBytes;
-        _sums = GC.AllocateUninitializedArray<byte>(total * _elementBytes, pinned: true);
+        int size = group.Size;
+        (_sentCounts, _receivedCounts) = (new int[size], new int[size]);
+        (_sumCounts, _sumStarts) = (new int[size], new int[size + 1]);
+        for (int rank = 0; rank < size; rank++)
+        {
+            var share = new ElementShare(rank, size);
+            _sumCounts[rank] = parameters.Sum(parameter => share.Of(parameter.Count).Count) * _elementBytes;
+            _sumStarts[rank + 1] = _sumStarts[rank] + _sumCounts[rank];
+        }
+
+        _sums = GC.AllocateUninitializedArray<byte>(_sumStarts[^1], pinned: true);
     }
 
     /// <summary>The index of the first parameter in the model.</summary>
@@ -68,6 +71,9 @@ internal sealed unsafe class GradientBucket
 
     /// <summary>The number of parameters.</summary>
     public int Count => _model.Length;
+
+    /// <summary>Whether all processes get the sums of all shares. If not, each has those of its own.</summary>
+    public bool GathersSums { get; init; } = true;
 
     /// <summary>
     /// Gradients that are still missing before it can travel: parameters times parts of this process.
@@ -124,17 +130,64 @@ internal sealed unsafe class GradientBucket
     {
         if (_state == State.Gathering) _transfer!.Wait();
         _state = State.Done;
-        for (int i = 0; i < Count; i++)
+        for (int i = 0; i < Count; i++) _model[i].HasGradient = _isPresent[i];
+        for (int rank = 0; rank < _group.Size; rank++)
         {
-            Parameter parameter = _model[i];
-            parameter.HasGradient = _isPresent[i];
-            if (!_isPresent[i]) continue;
-            _sums.AsSpan(_starts[i] * _elementBytes, parameter.Count * _elementBytes)
-                .CopyTo(BytesOf(parameter.GradientMemory));
+            if (!GathersSums && rank != _group.Rank) continue;
+            int at = _sumStarts[rank];
+            for (int i = 0; i < Count; i++)
+            {
+                Range bytes = BytesOf(rank, i);
+                Span<byte> sum = Take(_sums, bytes, ref at);
+                if (_isPresent[i]) sum.CopyTo(_model[i].GradientMemory.Bytes()[bytes]);
+            }
         }
     }
 
-    private int SliceOf(int rank) => _sliceStarts[rank + 1] - _sliceStarts[rank];
+    /// <summary>Sends the weights of the own share on their way.</summary>
+    public void SendWeights()
+    {
+        int at = _sumStarts[_group.Rank];
+        for (int i = 0; i < Count; i++)
+        {
+            Range bytes = BytesOf(_group.Rank, i);
+            _model[i].Value.Bytes()[bytes].CopyTo(Take(_sums, bytes, ref at));
+        }
+
+        _transfer = _group.BeginAllGather($"weights of {_operation}", _sums, _sumCounts);
+    }
+
+    /// <summary>Waits for the weights of the other shares.</summary>
+    public void TakeWeights()
+    {
+        _transfer!.Wait();
+        for (int rank = 0; rank < _group.Size; rank++)
+        {
+            if (rank == _group.Rank) continue;
+            int at = _sumStarts[rank];
+            for (int i = 0; i < Count; i++)
+            {
+                Range bytes = BytesOf(rank, i);
+                Take(_sums, bytes, ref at).CopyTo(_model[i].Value.Bytes()[bytes]);
+            }
+        }
+    }
+
+    /// <summary>Where the share of a process stands in a parameter.</summary>
+    private Range BytesOf(int rank, int parameter)
+    {
+        (int start, int count) = new ElementShare(rank, _group.Size).Of(_model[parameter].Count);
+        return (start * _elementBytes)..((start + count) * _elementBytes);
+    }
+
+    /// <summary>The next bytes, as many as a range has.</summary>
+    private static Span<byte> Take(Span<byte> from, Range bytes, ref int at)
+    {
+        int count = bytes.End.Value - bytes.Start.Value;
+        Span<byte> taken = from.Slice(at, count);
+        at += count;
+        return taken;
+    }
 
     private void Layout(PartPlan plan)
     {
@@ -149,26 +202,24 @@ internal sealed unsafe class GradientBucket
     }
 
     private int MessageBytes(int rank) =>
-        (_flagBytes + (SliceOf(rank) * _elementBytes) + Alignment - 1) / Alignment * Alignment;
+        (_flagBytes + _sumCounts[rank] + Alignment - 1) / Alignment * Alignment;
 
     private void Pack(IReadOnlyList<Parameter> parameters, int rank, ref int at)
     {
         Span<byte> message = _sent.AsSpan(at, MessageBytes(rank));
         at += message.Length;
-        int from = _sliceStarts[rank], end = _sliceStarts[rank + 1];
+        int place = _flagBytes;
         for (int i = 0; i < Count; i++)
         {
             Parameter parameter = parameters[First + i];
             message[i] = parameter.HasGradient ? (byte)1 : (byte)0;
-            (int start, int stop) = (Math.Max(from, _starts[i]), Math.Min(end, _starts[i + 1]));
-            if (start >= stop || !parameter.HasGradient) continue;
-            BytesOf(parameter.GradientMemory)
-                .Slice((start - _starts[i]) * _elementBytes, (stop - start) * _elementBytes)
-                .CopyTo(message[(_flagBytes + ((start - from) * _elementBytes))..]);
+            Range bytes = BytesOf(rank, i);
+            Span<byte> packed = Take(message, bytes, ref place);
+            if (parameter.HasGradient) parameter.GradientMemory.Bytes()[bytes].CopyTo(packed);
         }
     }
 
-    /// <summary>Adds the slices of all parts in their order, and sends the sum on its way.</summary>
+    /// <summary>Adds the shares of all parts in their order, and sends the sum on its way.</summary>
     private void Sum()
     {
         PartPlan plan = _plan!;
@@ -197,7 +248,13 @@ internal sealed unsafe class GradientBucket
             byte* total = received + places[0];
             for (int i = 0; i < Count; i++) _isPresent[i] = total[i] != 0;
             new ReadOnlySpan<byte>(total + _flagBytes, _sumCounts[own])
-                .CopyTo(_sums.AsSpan(_sliceStarts[own] * _elementBytes));
+                .CopyTo(_sums.AsSpan(_sumStarts[own]));
+        }
+
+        if (!GathersSums)
+        {
+            _state = State.Done;
+            return;
         }
 
         _transfer = _group.BeginAllGather(_operation, _sums, _sumCounts);
@@ -206,18 +263,21 @@ internal sealed unsafe class GradientBucket
 
     private void Add<T>(byte* from, byte* into) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int begin = _sliceStarts[_group.Rank], end = _sliceStarts[_group.Rank + 1];
-        T* source = (T*)(from + _flagBytes), target = (T*)(into + _flagBytes);
+        var share = new ElementShare(_group.Rank, _group.Size);
+        T* addend = (T*)(from + _flagBytes), sum = (T*)(into + _flagBytes);
         for (int i = 0; i < Count; i++)
         {
-            if (from[i] == 0) continue;
-            int start = Math.Max(begin, _starts[i]), count = Math.Min(end, _starts[i + 1]) - start;
-            bool isFirst = into[i] == 0;
-            into[i] = 1;
-            if (count <= 0) continue;
-            T* addend = source + (start - begin), sum = target + (start - begin);
-            if (isFirst) new ReadOnlySpan<T>(addend, count).CopyTo(new Span<T>(sum, count));
-            else Kernels.Accumulate.Add(addend, sum, count);
+            int count = share.Of(_model[i].Count).Count;
+            if (from[i] != 0)
+            {
+                bool isFirst = into[i] == 0;
+                into[i] = 1;
+                if (isFirst) new ReadOnlySpan<T>(addend, count).CopyTo(new Span<T>(sum, count));
+                else if (count > 0) Kernels.Accumulate.Add(addend, sum, count);
+            }
+
+            addend += count;
+            sum += count;
         }
     }
 
@@ -225,8 +285,4 @@ internal sealed unsafe class GradientBucket
     {
         if (array.Length < bytes) array = GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
     }
-
-    private static Span<byte> BytesOf(Tensor gradient) => gradient.DType == DType.Float64
-        ? MemoryMarshal.AsBytes(gradient.AsSpan<double>())
-        : MemoryMarshal.AsBytes(gradient.AsSpan<float>());
 }

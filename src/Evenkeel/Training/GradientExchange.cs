@@ -20,6 +20,11 @@ internal sealed class GradientExchange(IProcessGroup group, IReadOnlyList<Parame
     private DType _dtype;
     private int _next;
 
+    /// <summary>
+    /// Whether the model gets the sums of all gradients. If not, each process has those of its share. Default: true.
+    /// </summary>
+    public bool GathersSums { get; set; } = true;
+
     /// <summary>Begins a pass. Frozen parameters do not travel.</summary>
     public void Begin(PartPlan plan)
     {
@@ -55,6 +60,13 @@ internal sealed class GradientExchange(IProcessGroup group, IReadOnlyList<Parame
         }
     }
 
+    /// <summary>Gives all processes the weights that each has updated.</summary>
+    public void GatherWeights()
+    {
+        foreach (GradientBucket bucket in _buckets) bucket.SendWeights();
+        foreach (GradientBucket bucket in _buckets) bucket.TakeWeights();
+    }
+
     private void Cut(IReadOnlyList<Parameter> model)
     {
         _dtype = model[0].DType;
@@ -75,7 +87,10 @@ internal sealed class GradientExchange(IProcessGroup group, IReadOnlyList<Parame
             while (first > 0 && _trained[first - 1] && (first == end || bytes < BucketBytes))
                 bytes += (long)model[--first].Count * (_dtype == DType.Float64 ? sizeof(double) : sizeof(float));
             for (int i = first; i < end; i++) _bucketOf[i] = buckets.Count;
-            buckets.Add(new GradientBucket(group, buckets.Count, first, [.. model.Skip(first).Take(end - first)]));
+            buckets.Add(new GradientBucket(group, buckets.Count, first, [.. model.Skip(first).Take(end - first)])
+            {
+                GathersSums = GathersSums,
+            });
             end = first;
         }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Evenkeel.Data;
+using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
 
@@ -11,7 +12,7 @@ namespace Evenkeel.Training;
 internal sealed class ProcessAgreement(IProcessGroup group, int compareWeightsEvery)
 {
     private const int HashBytes = SHA256.HashSizeInBytes, Samples = 16;
-    private const byte Cancel = 1, StopFlag = 2;
+    private const byte Cancel = 1, StopFlag = 2, SaveFlag = 4;
 
     private readonly byte[] _own = new byte[1];
     private readonly byte[] _all = new byte[group.Size];
@@ -28,8 +29,15 @@ internal sealed class ProcessAgreement(IProcessGroup group, int compareWeightsEv
         Compare("validation set", validation is null ? "none" : HashOf(validation));
         foreach ((string name, string value) in trainer.SettingsOfAll()) Compare($"setting \"{name}\"", value);
         Compare("weights", WeightsHash.Of(trainer.Model));
+        // A state that is shared, or will be, is not made whole for this.
+        bool isShared = trainer.Optimizer.IsShared;
         using var optimizer = new WeightsHash();
-        foreach ((string key, Tensor value) in trainer.Optimizer.StateDict()) optimizer.Add(key, value);
+        foreach ((string key, Tensor value) in trainer.Options.ShardsOptimizerState
+            ? trainer.Optimizer.StateSoFar() : trainer.Optimizer.StateDict())
+        {
+            if (!isShared || Optimizer.IsScalarKey(key)) optimizer.Add(key, value);
+        }
+
         Compare("state of the optimizer", optimizer.Finish());
     }
 
@@ -44,13 +52,27 @@ internal sealed class ProcessAgreement(IProcessGroup group, int compareWeightsEv
     /// <summary>Asks all processes whether the training is cancelled or stopped.</summary>
     /// <param name="isCancelled">Whether it is cancelled here.</param>
     /// <param name="isStopped">Whether it is stopped here.</param>
-    /// <returns>Whether some process cancels, and the first process that stops; -1 if none does.</returns>
-    public (bool IsCancelled, int StoppedBy) Ask(bool isCancelled, bool isStopped)
+    /// <param name="isSaved">Whether this process is about to write a checkpoint.</param>
+    /// <returns>
+    /// Whether some process cancels; the first process that stops, -1 if none does; and whether one writes.
+    /// </returns>
+    public (bool IsCancelled, int StoppedBy, bool IsSaved) Ask(bool isCancelled, bool isStopped, bool isSaved)
     {
-        _own[0] = (byte)((isCancelled ? Cancel : 0) | (isStopped ? StopFlag : 0));
+        _own[0] = (byte)((isCancelled ? Cancel : 0) | (isStopped ? StopFlag : 0) | (isSaved ? SaveFlag : 0));
         group.AllGather("end of step", _own, _all);
-        bool cancels = Array.Exists(_all, static flags => (flags & Cancel) != 0);
-        return (cancels, Array.FindIndex(_all, static flags => (flags & StopFlag) != 0));
+        bool cancels = Array.Exists(_all, static flags => (flags & Cancel) != 0),
+            saves = Array.Exists(_all, static flags => (flags & SaveFlag) != 0);
+        return (cancels, Array.FindIndex(_all, static flags => (flags & StopFlag) != 0), saves);
+    }
+
+    /// <summary>Whether some process says yes.</summary>
+    /// <param name="question">What is asked, for messages.</param>
+    /// <param name="here">Whether this process says so.</param>
+    public bool AskAny(string question, bool here)
+    {
+        _own[0] = here ? (byte)1 : (byte)0;
+        group.AllGather(question, _own, _all);
+        return _all.AsSpan().Contains((byte)1);
     }
 
     /// <summary>

@@ -93,6 +93,15 @@ public sealed class Replicas : IDisposable
     public ulong Seed { get; init; }
 
     /// <summary>
+    /// False leaves a process with the gradients of its share (<see cref="Optim.ElementShare"/>): an optimizer that
+    /// updates it needs no others.
+    /// </summary>
+    internal bool GathersGradients
+    {
+        init => _exchange?.GathersSums = value;
+    }
+
+    /// <summary>
     /// The step number by which random ops draw. A resumed training continues it. Null: the number of passes.
     /// </summary>
     internal long? RandomStep { get; set; }
@@ -211,6 +220,9 @@ public sealed class Replicas : IDisposable
     {
         foreach (Replica replica in _replicas) replica.Reject();
     }
+
+    /// <summary>Gives all processes the weights that each has updated.</summary>
+    internal void GatherWeights() => _exchange?.GatherWeights();
 
     /// <summary>Ends the threads.</summary>
     public void Dispose() => _group.Dispose();

@@ -25,6 +25,10 @@ public sealed partial class Trainer
     /// </summary>
     /// <param name="path">The file, for example <c>run.safetensors</c>. Its folder is created if it is missing.</param>
     /// <exception cref="IOException">The file could not be written. An older file stays unchanged.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Several processes share the optimizer's state (<see cref="TrainerOptions.ShardsOptimizerState"/>). Then
+    /// <see cref="TrainerOptions.Checkpoints"/> writes them.
+    /// </exception>
     public void SaveCheckpoint(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -32,7 +36,8 @@ public sealed partial class Trainer
         if (Weights == ModelWeights.Best) _last.Write(Model, ModelPrefix, state);
         else AddAll(state, ModelPrefix, Model.StateDict());
         if (!_best.IsEmpty) _best.Write(Model, BestPrefix, state);
-        AddAll(state, OptimizerPrefix, Optimizer.StateDict());
+        AddAll(state, OptimizerPrefix,
+            _gatheredState is { } gathered ? Optimizer.WholeState(gathered) : Optimizer.StateDict());
         if (Options.Scheduler is { } scheduler) AddAll(state, SchedulerPrefix, scheduler.StateDict());
         for (int i = 0; i < Options.Callbacks.Count; i++)
         {
@@ -148,7 +153,8 @@ public sealed partial class Trainer
 
     /// <summary>What must be alike on all processes, with the settings that a checkpoint has.</summary>
     internal IEnumerable<(string Name, string Value)> SettingsOfAll() =>
-        [.. Settings(), ("epochs", $"{Options.Epochs}"), ("step", $"{_iteration}"), ("batches", _plan ?? "")];
+        [.. Settings(), ("epochs", $"{Options.Epochs}"), ("step", $"{_iteration}"), ("batches", _plan ?? ""),
+            ("ShardsOptimizerState", $"{Options.ShardsOptimizerState}")];
 
     private void ResumeFrom(string path, bool checkValues)
     {

@@ -40,6 +40,9 @@ public sealed partial class Trainer
     private ModelSnapshot _best = new();
     private readonly ModelSnapshot _last = new();
     private TrainingStep? _step;
+
+    // The optimizer's state of all processes while a checkpoint is written.
+    private Tensor[]? _gatheredState;
     private TrainingExamination? _examination;
 
     // What the rules of the doctor remember.

@@ -93,6 +93,21 @@ public sealed class TrainerOptions
     public int CompareWeightsEvery { get; set; } = 100;
 
     /// <summary>
+    /// Whether the <see cref="Processes"/> share the state of the optimizer (ZeRO, stage 1): each keeps the moments of
+    /// 1/P of the elements of every parameter, updates these, and gets the other weights from the others. The result
+    /// has the same bits. A checkpoint has the whole state, and goes on with any number of processes, with and without
+    /// this. Default: false.
+    /// </summary>
+    /// <remarks>
+    /// <para>A step sends as many bytes as without, weights in place of sums of gradients. With
+    /// <see cref="MaxGradientNorm"/> or a <see cref="Doctor"/>, which read whole gradients, it sends half as many
+    /// again.</para>
+    /// <para>After Fit the optimizer still has its share alone: it steps in this trainer, and its state is in the
+    /// checkpoints of <see cref="Checkpoints"/>. Source: Rajbhandari et al., "ZeRO", SC 2020.</para>
+    /// </remarks>
+    public bool ShardsOptimizerState { get; set; }
+
+    /// <summary>
     /// What is measured at the end of each epoch, beside the loss. Null takes the metrics of the loss
     /// (<see cref="Loss.DefaultMetrics"/>), for example the accuracy for class labels. Default: null.
     /// </summary>

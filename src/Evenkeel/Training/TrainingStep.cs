@@ -21,10 +21,22 @@ internal sealed class TrainingStep : IDisposable
     private readonly Tape _tape = new(Mode.Train);
     private readonly Replicas? _replicas;
     private readonly TrainingExamination? _examination;
+    private readonly bool _hasWholeGradients;
 
+    /// <summary>Prepares steps.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="loss">Its loss.</param>
+    /// <param name="optimizer">Its optimizer.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="examination">Looks at the steps; null if nobody does.</param>
+    /// <param name="needsWholeGradients">
+    /// Whether every process gets all gradients although it has a share of the optimizer's state alone.
+    /// </param>
     public TrainingStep(
-        Module model, Loss loss, Optimizer optimizer, TrainerOptions options, TrainingExamination? examination = null)
+        Module model, Loss loss, Optimizer optimizer, TrainerOptions options, TrainingExamination? examination = null,
+        bool needsWholeGradients = true)
     {
+        _hasWholeGradients = needsWholeGradients || !optimizer.IsShared;
         (_model, _loss, _optimizer, _options, _examination) = (model, loss, optimizer, options, examination);
         IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
         _parameters = [.. named.Select(static entry => entry.Parameter)];
@@ -36,6 +48,7 @@ internal sealed class TrainingStep : IDisposable
             _replicas = new Replicas(model, options.MicroBatches, options.PoolsBatchStatistics, options.Processes)
             {
                 Seed = options.Seed,
+                GathersGradients = _hasWholeGradients,
             };
         }
     }
@@ -92,10 +105,19 @@ internal sealed class TrainingStep : IDisposable
         if (_options.L2 > 0) loss += 0.5 * _options.L2 * AddPenalty();
         if (!double.IsFinite(loss)) return Refuse(batch, loss, iteration, parameter: null);
         // A finite loss may have infinite gradients, and one step along them would spoil the weights for good.
-        double squares = SumOfSquares(out string? spoilt);
+        string? spoilt;
+        double squares = 0;
+        if (_hasWholeGradients) squares = SumOfSquares(out spoilt);
+        else spoilt = FirstSpoilt(_options.Processes!);
         if (spoilt is not null) return Refuse(batch, loss, iteration, spoilt);
         if (_options.MaxGradientNorm is { } norm) GradientClipping.Scale(_parameters, Math.Sqrt(squares), norm);
-        _optimizer.Step();
+        if (_optimizer.IsShared)
+        {
+            _optimizer.StepShare();
+            _replicas!.GatherWeights();
+        }
+        else _optimizer.Step();
+
         ClearGradients();
         return new StepResult(loss, IsTaken: true);
     }
@@ -157,6 +179,30 @@ internal sealed class TrainingStep : IDisposable
         }
 
         return squares;
+    }
+
+    /// <summary>
+    /// The same parameter, if each process has the gradients of its share. They tell each other what they have found.
+    /// </summary>
+    private string? FirstSpoilt(IProcessGroup processes)
+    {
+        var share = new ElementShare(processes.Rank, processes.Size);
+        double found = -1;
+        for (int i = 0; i < _parameters.Length; i++)
+        {
+            if (_parameters[i].Gradient is not { } gradient) continue;
+            (int start, int count) = share.Of(gradient.Count);
+            if (double.IsFinite(GradientKernels.SumOfSquares(gradient, start, count))) continue;
+            for (int j = start; j < start + count; j++)
+            {
+                if (!double.IsFinite(gradient.ValueAt(j))) found = i;
+            }
+        }
+
+        double[] all = new double[processes.Size];
+        processes.AllGather("check of the gradients", [found], all);
+        int first = (int)all.Max();
+        return first < 0 ? null : _names[first];
     }
 
     private void ClearGradients()

@@ -7,7 +7,7 @@ export interface LiveLine {
   t: number;
   step: number;
   epoch: number;
-  event?: 'begin' | 'epoch' | 'layers' | 'end';
+  event?: 'begin' | 'epoch' | 'finding' | 'layers' | 'end';
   loss?: StoredNumber;
   lr?: StoredNumber;
   imagesPerSecond?: StoredNumber;
@@ -20,6 +20,11 @@ export interface LiveLine {
   how?: string;
   layers?: LayerReading[];
   norms?: NormReading[];
+  rule?: string;
+  level?: 'error' | 'warning' | 'note';
+  layer?: string;
+  message?: string;
+  remedy?: string;
 }
 
 export interface LayerReading {
@@ -52,22 +57,24 @@ export interface Run {
   steps: LiveLine[];
   events: LiveLine[];
   readings: LiveLine[];
+  findings: LiveLine[];
 }
 
 export function emptyRun(name: string): Run {
-  return { name, status: null, epochs: null, steps: [], events: [], readings: [] };
+  return { name, status: null, epochs: null, steps: [], events: [], readings: [], findings: [] };
 }
 
 export function addLines(run: Run, lines: LiveLine[]): void {
   for (const line of lines) {
     if (line.event === undefined) run.steps.push(line);
     else if (line.event === 'layers') run.readings.push(line);
+    else if (line.event === 'finding') run.findings.push(line);
     else run.events.push(line);
   }
 }
 
 export function clearLines(run: Run): void {
-  run.steps.length = run.events.length = run.readings.length = 0;
+  run.steps.length = run.events.length = run.readings.length = run.findings.length = 0;
 }
 
 export function lastLine(run: Run): LiveLine | undefined {
@@ -233,6 +240,13 @@ export function stripsOf(run: Run, index: number): Strip[] {
     strip('gradients', 'Gradients: standard deviation', 'of dL/dy, the gradient at each layer\'s output', layer => layer.gradientStd),
     strip('weights', 'Gradients of the weights: norm', 'over the parameters of each layer', layer => layer.gradientNorm),
   ].filter(each => each.rows.length > 0 && steps.length > 0);
+}
+
+/** What was found in words: 1 warning, 2 notes. */
+export function countOfFindings(findings: LiveLine[]): string {
+  return (['error', 'warning', 'note'] as const)
+    .map(level => [findings.filter(finding => finding.level === level).length, level] as const)
+    .filter(([count]) => count > 0).map(([count, level]) => `${count} ${level}${count === 1 ? '' : 's'}`).join(', ');
 }
 
 export function duration(milliseconds: number): string {

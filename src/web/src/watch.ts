@@ -4,7 +4,7 @@ import type { Chart } from './chart';
 import { isEmpty } from './chart';
 import { Figure } from './figure';
 import { formatNumber } from './format';
-import { addLines, chartsOf, clearLines, duration, emptyRun, type EpochTable, lastBegin, lastLine, type LiveLine, normChartsOf, type Run, stripsOf, timeLeft, totalSteps } from './live';
+import { addLines, chartsOf, clearLines, countOfFindings, duration, emptyRun, type EpochTable, lastBegin, lastLine, type LiveLine, normChartsOf, type Run, stripsOf, timeLeft, totalSteps } from './live';
 import { startPrinting } from './print';
 import { StripFigure } from './strip';
 import { type Colors, readColors, startTheme } from './theme';
@@ -63,6 +63,7 @@ class Page {
     const curves = document.getElementById('curves');
     if (curves) for (const chart of chartsOf(this.runs)) this.#drawChart(curves, chart);
     this.runs.forEach((run, index) => {
+      this.#drawFindings(run, index);
       const layers = document.querySelector<HTMLElement>(`#run-${index} .layers`);
       if (!layers) return;
       for (const strip of stripsOf(run, index)) {
@@ -96,6 +97,27 @@ class Page {
     figure.append(caption, plot);
     place.append(figure);
     this.#figures.set(chart.id, new Figure(figure, plot, chart, this.#colors));
+  }
+
+  /** What the doctor has found so far. A run without a live log keeps the list that came with the page. */
+  #drawFindings(run: Run, index: number): void {
+    const place = document.querySelector<HTMLElement>(`#run-${index} .findings`);
+    if (!place || !lastLine(run)) return;
+    const known = run.findings.map(finding => `${finding.step} ${finding.rule} ${finding.layer}`).join('|');
+    if (place.dataset['known'] === known) return;
+    place.dataset['known'] = known;
+    place.replaceChildren();
+    if (run.findings.length === 0) return;
+    const list = element('ol', '');
+    for (const finding of run.findings) {
+      const item = element('li', `is-${finding.level}`);
+      const title = element('h4', '');
+      title.append(element('span', `level is-${finding.level}`, finding.level), ` ${finding.rule}${finding.layer ? ` ${finding.layer}` : ''} `, element('small', '', `step ${finding.step}`));
+      item.append(title, element('p', '', finding.message));
+      if (finding.remedy) item.append(element('p', 'remedy', finding.remedy));
+      list.append(item);
+    }
+    place.append(element('h3', '', `The doctor: ${countOfFindings(run.findings)}`), list);
   }
 
   /** The figures of the moment, a card per run. */

@@ -92,6 +92,41 @@ describe('the live page', { timeout: 240_000 }, () => {
     assert.equal(await server.end('SIGINT'), 0);
   });
 
+  const noisy = ['EK308', 'warning', 'norm1', 'The statistics of norm1 scatter by 62 % from batch to batch.', 'Use larger batches or MicroBatches.'];
+  const faster = ['EK303', 'note', 'conv2', 'The scale of <conv2.weight> does not count, and it has shrunk by a factor of 4.', 'Lower the weight decay.'];
+
+  test('findings come as they arise, go with the steps that a resumed training takes back, and stay in the end', async () => {
+    const run = fakeRun();
+    run.train(50);
+    const server = await watch(await freePort(), run.folder);
+    await open(server.url, {}, async page => {
+      await shows(page, 50);
+      const list = page.locator('#run-0 .findings li');
+      assert.equal(await list.count(), 0);
+      run.find(...noisy);
+      await list.first().waitFor();
+      assert.match(await list.first().innerText(), /warning\s+EK308 norm1\s+step 50\s+The statistics of norm1 scatter by 62 %.*\s+Use larger/);
+      run.train(10);
+      run.find(...faster);
+      await page.getByText('The doctor: 1 warning, 1 note').waitFor();
+      assert.match(await list.nth(1).innerText(), /<conv2.weight>/);
+      const path = join(run.folder, 'live.jsonl');
+      const kept = readFileSync(path, 'utf8').split('\n').filter(line => line && JSON.parse(line).step <= 50);
+      writeFileSync(path, `${kept.join('\n')}\n`);
+      await page.getByText('The doctor: 1 warning', { exact: true }).waitFor();
+      assert.equal(await list.count(), 1);
+      run.train(1);
+      run.end(evaluation);
+      await page.getByText('completed').first().waitFor();
+      assert.equal(await list.count(), 1);
+    });
+    await open(server.url, { javaScriptEnabled: false }, async page => {
+      assert.equal(await page.locator('.findings li').count(), 2);
+      assert.match(await page.locator('.findings').innerText(), /EK308 norm1/);
+    });
+    await server.end('SIGINT');
+  });
+
   test('a reload shows the same', async () => {
     const run = fakeRun();
     run.train(90);
@@ -183,7 +218,10 @@ describe('the live page', { timeout: 240_000 }, () => {
 
   test('fits a phone and a desk, in light and dark, and can be used by keyboard', async () => {
     const run = fakeRun();
-    run.train(300);
+    run.train(120);
+    run.find(...noisy);
+    run.find(...faster);
+    run.train(180);
     run.end(evaluation);
     const server = await watch(await freePort(), run.folder);
     for (const width of [390, 1280]) {

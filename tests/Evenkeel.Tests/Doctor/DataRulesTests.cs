@@ -123,6 +123,23 @@ public sealed class DataRulesTests
     }
 
     [Theory]
+    [InlineData(3, FindingLevel.Note)]
+    [InlineData(6, FindingLevel.Warning)]
+    [InlineData(9, FindingLevel.Error)]
+    public void Without_a_norm_in_front_healthy_layers_have_dead_units_too(int dead, FindingLevel level)
+    {
+        var model = new Sequential(new Linear(6, 10), new ReLU(), new Linear(10, 2));
+        model.Initialize(Init.KaimingNormal, seed: 1);
+        ((Linear)model[0]).Bias!.Value.AsSpan<float>()[..dead].Fill(-100);
+        ((Linear)model[0]).Bias!.Value.AsSpan<float>()[dead..].Fill(1);
+        var data = new TensorDataset(Tensor.RandomNormal([512, 6], new Philox(2)), Tensor.Labels(new int[512]));
+        Finding finding = Assert.Single(
+            Examine(model, new DoctorData(data)).Findings, static one => one.Rule == "EK204");
+        Assert.Equal(level, finding.Level);
+        Assert.Equal((dead / 10.0, 0.5), (finding.Measured, finding.Bound));
+    }
+
+    [Theory]
     [MemberData(nameof(Names))]
     public void Channels_that_are_never_active_are_dead_and_can_be_removed(string name)
     {
@@ -130,14 +147,15 @@ public sealed class DataRulesTests
         TensorDataset data = Patients.DataOf(name);
         // Inside the first block of a residual network; its stem goes two ways.
         ITrackingNorm norm = Patients.Norms(model)[name == "resnet" ? 1 : 0];
-        norm.Bias!.Value.AsSpan<float>()[..3].Fill(-20);
+        int dead = Math.Max(3, norm.NumFeatures / 4);
+        norm.Bias!.Value.AsSpan<float>()[..dead].Fill(-20);
         model.Recalibrate(data);
         Finding finding = OnlyOne(model, new DoctorData(data), "EK204");
         Assert.Equal(FindingLevel.Warning, finding.Level);
-        Assert.Equal([0, 1, 2], finding.Channels.Where(static c => c < 3));
+        Assert.Equal(Enumerable.Range(0, dead), finding.Channels.Where(c => c < dead));
         Finding note = Assert.Single(Examine(model, new DoctorData(data)).Findings, one => one.Rule == "EK211");
         Assert.Equal(FindingLevel.Note, note.Level);
-        Assert.True(note.Measured >= 3);
+        Assert.True(note.Measured >= dead);
     }
 
     [Theory]

@@ -134,7 +134,9 @@ public sealed class OnnxExaminationTests
         Assert.Throws<OnnxNotSupportedException>(model.ToModule);
         Diagnosis diagnosis = Doctor.Examine(model);
         Assert.Equal("bn0", diagnosis.Network.Norms.Single().Name);
-        Assert.Contains(diagnosis.Network.Remarks, static remark => remark.Kind == GraphRemarkKind.Unsupported);
+        GraphRemark unread = Assert.Single(
+            diagnosis.Network.Remarks, static remark => remark.Kind == GraphRemarkKind.Unsupported);
+        Assert.Contains("LSTM", unread.Node, StringComparison.Ordinal);
     }
 
     [Theory]

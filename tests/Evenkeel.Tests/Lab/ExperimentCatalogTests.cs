@@ -6,7 +6,7 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class ExperimentCatalogTests
 {
-    private const int ExpectedCount = 42;
+    private const int ExpectedCount = 43;
 
     [Fact]
     public void Names_titles_and_headlines_fit()

@@ -19,6 +19,7 @@ public sealed class RegularizationTests
     [InlineData("dropout", "C3")]
     [InlineData("batch-generalization", "C26")]
     [InlineData("layernorm-limits", "C19")]
+    [InlineData("data-parallel", "C37")]
     public void A_claim_finds_its_figures_in_a_quick_run(string name, string claim) => RunAndJudge(name, claim);
 
     [Fact]

@@ -44,6 +44,17 @@ internal sealed class MpiRun : IDisposable
         return Begin(launcher, [.. arguments, Host, Program, .. words]);
     }
 
+    /// <summary>Starts two processes under a launcher, of which the second runs another build of the program.</summary>
+    /// <param name="launcher">The launcher.</param>
+    /// <param name="other">The file of that build.</param>
+    /// <param name="words">What the program does.</param>
+    public static MpiRun StartTwo(string launcher, string other, params IEnumerable<string> words)
+    {
+        string[] more = launcher.EndsWith("openmpi", StringComparison.Ordinal) ? ["--oversubscribe"] : [];
+        return Begin(
+            launcher, [.. more, "-n", "1", Host, Program, .. words, ":", "-n", "1", Host, other, .. words]);
+    }
+
     /// <summary>Starts one process without a launcher.</summary>
     public static MpiRun StartAlone(params IEnumerable<string> words) => Begin(Host, [Program, .. words]);
 

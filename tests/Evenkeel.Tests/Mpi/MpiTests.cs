@@ -1,3 +1,4 @@
+using System.Globalization;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
@@ -56,6 +57,57 @@ public sealed class MpiTests
         Assert.Equal(Alone(words), Shared(launcher, 2, stored));
     }
 
+    [Theory]
+    [InlineData(1, "optimizer=adam clip=0")]
+    [InlineData(2, "optimizer=adam clip=0")]
+    [InlineData(4, "optimizer=adam clip=0")]
+    [InlineData(2, "optimizer=sgd clip=0")]
+    [InlineData(4, "optimizer=sgd clip=0")]
+    [InlineData(4, "optimizer=adam clip=1")]
+    [InlineData(2, "optimizer=sgd clip=0 doctor=1")]
+    public void A_shared_state_of_the_optimizer_changes_no_bit(int processes, string more)
+    {
+        string[] words = ["train", "", "parts=4", .. more.Split(' ')];
+        using MpiRun alone = MpiRun.StartAlone([words[0], "alone", .. words[2..]]);
+        using MpiRun shared = MpiRun.Start(AnyLauncher(), processes, [.. Mpi(words), "shard=1"]);
+        Assert.True(alone.Wait(s_most) == 0, alone.Errors);
+        Assert.True(shared.Wait(s_most) == 0, $"{shared.Output}\n{shared.Errors}");
+        Assert.Equal(LastWord(alone), LastWord(shared));
+        // A share of each of ten tensors may be an element larger or smaller than another.
+        Assert.InRange(StateBytes(shared) - (StateBytes(alone) / processes), -160, 160);
+    }
+
+    [Fact]
+    public void A_gradient_that_is_not_finite_skips_the_step_on_all_processes_that_share_the_state()
+    {
+        string[] words = ["train", "", "parts=4", "clip=0", "spoil=3", "rank=1"];
+        using MpiRun shared = MpiRun.Start(AnyLauncher(), 2, [.. Mpi(words), "shard=1"]);
+        Assert.True(shared.Wait(s_most) == 0, $"{shared.Output}\n{shared.Errors}");
+        Assert.Equal(Alone(words), LastWord(shared));
+        Assert.NotEqual(Alone(["train", "", "parts=4", "clip=0"]), LastWord(shared));
+    }
+
+    [Fact]
+    public void A_run_with_a_shared_state_goes_on_with_other_processes_and_without_sharing()
+    {
+        string launcher = AnyLauncher();
+        using var folder = new TempFolder();
+        string[] words = ["train", "", "parts=4", "epochs=3", "clip=0"];
+        string[] stored = [.. words, $"folder={folder.Path}", "every=2"];
+        Break(4, 5, "shard=1");
+        Break(2, 9, "shard=1");
+        Assert.Equal(Alone(words), Shared(launcher, 2, stored));
+
+        void Break(int processes, int step, string more)
+        {
+            using MpiRun run = MpiRun.Start(
+                launcher, processes, [.. Mpi(stored), more, $"throw={step}", "rank=1"]);
+            Assert.NotEqual(0, run.Wait(s_most));
+            Assert.Contains($"step {step}", run.Errors, StringComparison.Ordinal);
+            Assert.Contains(folder.Names, name => name == $"step-{step - 1:D8}.safetensors");
+        }
+    }
+
     [Fact]
     public void Over_TCP_between_two_network_namespaces_the_bits_are_the_same()
     {
@@ -90,6 +142,10 @@ public sealed class MpiTests
     }
 
     internal static string[] Mpi(string[] words) => [words[0], "mpi", .. words[2..]];
+
+    private static long StateBytes(MpiRun run) => long.Parse(
+        run.Output.Split('\n').Single(static line => line.StartsWith("state ", StringComparison.Ordinal)).Split(' ')[1],
+        CultureInfo.InvariantCulture);
 
     internal static string LastWord(MpiRun run) => run.Output.TrimEnd().Split('\n')[^1].Split(' ')[0];
 

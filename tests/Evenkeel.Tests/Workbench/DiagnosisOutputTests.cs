@@ -25,6 +25,9 @@ public sealed class DiagnosisOutputTests
         Assert.Contains("EK124 also in bn4, bn5", lines);
         Assert.Contains("not checked: no data: EK201-EK214", lines);
         Assert.Contains("not checked: no counts: EK105, OWN2", lines);
+        Assert.Contains("not read: torn: its axis is damaged", lines);
+        Assert.Contains("and 2 more: its inner graph is not read", string.Join(' ', lines), StringComparison.Ordinal);
+        Assert.DoesNotContain(lines, static line => line.Contains("If \"4", StringComparison.Ordinal));
         Assert.Contains("assumed: eps is 1e-5: the file has none.", lines);
         Assert.All(lines, static line => Assert.InRange(line.Length, 0, 80));
     }
@@ -50,7 +53,7 @@ public sealed class DiagnosisOutputTests
         JsonObject json = JsonNode.Parse(DiagnosisJson.Of(s_diagnosis).ToJsonString())!.AsObject();
         string schema = Repository.Text("docs", "results-schema.md");
         string section = schema[schema.IndexOf("## doctor --json", StringComparison.Ordinal)..];
-        Assert.Equal(["file", "format", "verdict", "findings", "notChecked", "assumptions", "layers"],
+        Assert.Equal(["file", "format", "verdict", "findings", "notChecked", "notRead", "assumptions", "layers"],
             json.Select(static pair => pair.Key));
         foreach (string path in Paths(json, "").Distinct(StringComparer.Ordinal))
             Assert.Contains($"| `{path}` |", section, StringComparison.Ordinal);
@@ -60,6 +63,7 @@ public sealed class DiagnosisOutputTests
         Assert.Equal([1], first["channels"]!.AsArray().Select(static channel => (int)channel!));
         Assert.Equal("NaN", (string?)json["layers"]![1]!["runningMean"]!["max"]);
         Assert.Equal("Infinity", (string?)json["layers"]![1]!["runningVariance"]!["max"]);
+        Assert.Equal(6, json["notRead"]!.AsArray().Count);
         Assert.Equal(-3, (double?)json["layers"]![3]!["drift"]!["min"]);
     }
 

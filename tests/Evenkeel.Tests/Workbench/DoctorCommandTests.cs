@@ -79,6 +79,23 @@ public sealed class DoctorCommandTests : IDisposable
     }
 
     [Fact]
+    public void Folders_are_no_answers_of_a_network_that_does_not_name_its_outputs()
+    {
+        DrawnData.Pets(_folder.PathOf("photos"), perClass: 24, seed: 1);
+        Directory.Move(_folder.PathOf("photos/cat"), _folder.PathOf("photos/1"));
+        Directory.Move(_folder.PathOf("photos/dog"), _folder.PathOf("photos/3"));
+        new Sequential([.. Trained().Take(4)]).ExportOnnx(_folder.PathOf("features.onnx"), [1, 3, 8, 8]);
+        using var doctor = _folder.Start(
+            "doctor", "features.onnx", "--data", "photos", "--mean", "0", "--std", "1");
+        Assert.InRange(doctor.Wait(), 0, 1);
+        string all = doctor.Output + doctor.Error;
+        Assert.Contains("accuracy is not measured: the file does not name its 8 outputs", all,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("EK214 batch size", all, StringComparison.Ordinal);
+        Assert.Contains("no labels: EK202", all, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_run_is_examined_on_its_data()
     {
         DrawnData.Pets(_folder.PathOf("photos"), perClass: 24, seed: 1);

@@ -52,6 +52,19 @@ public sealed class RunReportTests
     }
 
     [Fact]
+    public void Findings_of_the_training_are_listed_once_with_their_steps()
+    {
+        using var folder = new TempFolder();
+        WriteEvilRun(folder);
+        RunReport.Write(folder.Path);
+        string page = File.ReadAllText(folder.File(RunReport.FileName)).Split("<script")[0];
+        Assert.Contains("The doctor: 1 warning, 1 note<", page, StringComparison.Ordinal);
+        Assert.Equal(1, Regex.Count(page, "EK308 "));
+        Assert.Contains("<small>step 20</small>", page, StringComparison.Ordinal);
+        Assert.Contains("<p class=\"remedy\">Larger batches.</p>", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_folder_with_little_or_broken_content_has_a_page()
     {
         using var folder = new TempFolder();
@@ -92,7 +105,10 @@ public sealed class RunReportTests
     {
         File.WriteAllText(folder.File("run.json"), $$"""
             {"name":"{{Evil}}","status":"diverged","command":["evenkeel","train","--data","{{Evil}}"],
-             "settings":{"batchSize":50,"note":"{{Evil}}"},"data":{"classes":["{{Evil}}","b"]},"figures":{"best":0.5} }
+             "settings":{"batchSize":50,"note":"{{Evil}}"},"data":{"classes":["{{Evil}}","b"]},"figures":{"best":0.5},
+             "findings":[{"step":20,"epoch":1,"rule":"EK308","level":"warning","layer":"{{Evil}}","channels":[],
+               "measured":0.6,"bound":0.35,"message":"{{Evil}} scatters.","remedy":"Larger batches."},
+              {"rule":"EK303","level":"note"}, 5] }
             """);
         File.WriteAllText(
             folder.File("log.csv"), $"epoch,iteration,loss,validation_accuracy,\"{Evil}\"\n1,6,0.5,0.9,0.1\n");

@@ -41,6 +41,13 @@ internal static class SomeDiagnosis
         return new Diagnosis("folder with space/net.onnx", new ExaminedNetwork("ONNX", layers)
         {
             Assumptions = ["eps is 1e-5: the file has none."],
+            Remarks =
+            [
+                new GraphRemark(GraphRemarkKind.DecomposedNorm, "ln", "layer norm"),
+                .. Enumerable.Range(1, 5).Select(static i =>
+                    new GraphRemark(GraphRemarkKind.Unsupported, $"If \"{i}{Evil}\"", "its inner graph is not read")),
+                new GraphRemark(GraphRemarkKind.Unsupported, "torn", "its axis is damaged"),
+            ],
         }, findings, [.. Enumerable.Range(201, 14).Select(static id => new UncheckedRule($"EK{id}", "no data")),
             new UncheckedRule("EK105", "no counts"), new UncheckedRule("OWN2", "no counts")])
         {

@@ -23,9 +23,20 @@ public sealed class TrainDoctorTests
         Assert.Contains("GroupNorm", (string?)noisy["remedy"], StringComparison.Ordinal);
         Assert.Empty(alone["findings"]!.AsArray());
         Assert.Equal((string?)alone["weightsHash"], (string?)watched["weightsHash"]);
-        string[] live = File.ReadAllLines(folder.PathOf("runs/watched/live.jsonl"));
-        Assert.Equal(
-            watched["findings"]!.AsArray().Count,
-            live.Count(static line => line.Contains("\"event\":\"finding\"", StringComparison.Ordinal)));
+        // The live log has the same members: step and epoch are those of all lines.
+        JsonNode[] live =
+        [
+            .. File.ReadAllLines(folder.PathOf("runs/watched/live.jsonl")).Select(static line => JsonNode.Parse(line)!)
+                .Where(static line => (string?)line["event"] == "finding"),
+        ];
+        Assert.Equal(watched["findings"]!.AsArray().Count, live.Length);
+        foreach ((JsonNode? said, JsonNode line) in watched["findings"]!.AsArray().Zip(live))
+        {
+            foreach ((string name, JsonNode? value) in said!.AsObject())
+                Assert.True(JsonNode.DeepEquals(value, line[name]), name);
+        }
+
+        Assert.Contains("EK308", File.ReadAllText(folder.PathOf("runs/watched/report.html")).Split("<script")[0],
+            StringComparison.Ordinal);
     }
 }

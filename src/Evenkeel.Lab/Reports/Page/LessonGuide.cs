@@ -40,6 +40,10 @@ internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string 
             "Not a lesson, but the same questions asked of this project's own rules: whether the doctor finds what " +
             "costs accuracy, whether it names what is wrong with the inputs, and what its advice is worth.",
             [BatchNorm]),
+        new(LessonName.Of("S"), "S: batches in parts",
+            "Where several processes train one net, each has a part of every batch. Batch norm may take the " +
+            "statistics of the part, or wait for those of all.",
+            [BatchNorm]),
     ];
 
     /// <summary>The section an item stands in: the first one's where several are named, <c>A2, D7, K9</c>.</summary>

@@ -4,7 +4,13 @@ namespace Evenkeel.Examination;
 internal sealed class SilentChannels : DataRule
 {
     /// <summary>The share of a layer from which on it is an error.</summary>
-    private const double Half = 0.5;
+    private const double Half = 0.5, Most = 0.9;
+
+    /// <summary>
+    /// Where no norm centres each channel, a third of a healthy layer is dead at the end of a training, so the bound is
+    /// this many times that behind a batch norm.
+    /// </summary>
+    private const double NotCentred = 2.5;
 
     /// <summary>
     /// A channel that is never active in n samples is active in less than 3/n of all (with 95 %): with fewer samples a
@@ -16,7 +22,7 @@ internal sealed class SilentChannels : DataRule
 
     public override string Title => "dead behind ReLU, measured";
 
-    public override double Bound => 0.1;
+    public override double Bound => 0.2;
 
     public override void Check(DataExamination examination, FindingSink findings)
     {
@@ -31,10 +37,14 @@ internal sealed class SilentChannels : DataRule
         {
             if (activation.Dead.Count == 0) continue;
             double share = (double)activation.Dead.Count / activation.Channels;
+            bool isCentred = examination.Network.Norms.Any(norm => norm.Name == activation.Layer
+                && norm.Family is (NormFamily.Batch or NormFamily.Instance));
+            double bound = isCentred ? findings.Bound : NotCentred * findings.Bound;
             (FindingLevel level, string because) = examination.LevelOf(
-                share >= Half ? FindingLevel.Error : share > findings.Bound ? FindingLevel.Warning : FindingLevel.Note,
+                share >= (isCentred ? Half : Most) ? FindingLevel.Error
+                    : share > bound ? FindingLevel.Warning : FindingLevel.Note,
                 DataExamination.KnownSymptoms.Drift);
-            findings.Add(level, activation.Layer, activation.Dead, share,
+            findings.Add(level, activation.Layer, activation.Dead, share, bound,
                 $"{Statistic.Of(activation.Dead.Count, "channel")} of {activation.Channels} behind {activation.Type} "
                 + $"{(activation.Dead.Count == 1 ? "is" : "are")} 0 in all "
                 + $"{Statistic.Of(examination.Samples, "sample")}, {Ratios.Listed(activation.Dead)}{because}: "

@@ -40,14 +40,8 @@ internal static class ModuleLayers
     }
 
     /// <summary>What an activation does to negative values; null for a module that is none.</summary>
-    public static FollowingActivation? ActivationOf(Module module) => module switch
-    {
-        ReLU => FollowingActivation.ReLU,
-        ReLU6 or Hardswish => FollowingActivation.LikeReLU,
-        CELU or ELU or GELU or GLU or Hardsigmoid or Hardtanh or LeakyReLU or LogSigmoid or LogSoftmax or Mish or PReLU
-            or SELU or SiLU or Sigmoid or Softmax or Softplus or Softsign or Tanh => FollowingActivation.Other,
-        _ => null,
-    };
+    public static FollowingActivation? ActivationOf(Module module) =>
+        module.GetType().Assembly == typeof(ReLU).Assembly ? KnownActivations.Of(module.TypeName) : null;
 
     private static ExaminedNorm Tracking(string name, Module module, ITrackingNorm norm)
     {

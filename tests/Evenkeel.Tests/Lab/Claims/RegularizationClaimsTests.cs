@@ -1,4 +1,5 @@
 using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Notebook;
 using Evenkeel.Lab.Experiments.Regularization;
 using Xunit;
@@ -120,5 +121,27 @@ public sealed class RegularizationClaimsTests
 
         Assert.Equal(
             verdict, new C19LayerNormLimits().Judge(MadeUp.Evidence(("layernorm-limits", figures))).VerdictText);
+    }
+
+    [Theory]
+    [InlineData(0.85, 0.85, "holds")]
+    [InlineData(0.5, 0.6, "fails")]
+    [InlineData(0.5, 0.845, "holds, except for parts of 2 images")]
+    public void C37_wants_parts_as_good_as_the_whole_batch(double two, double others, string verdict)
+    {
+        var figures = new Dictionary<string, double>();
+        foreach (ComparedNet net in DataParallel.Nets)
+        {
+            foreach (string figure in (ReadOnlySpan<string>)["testAccuracy", "recalibratedTestAccuracy"])
+            {
+                figures[$"{DataParallel.Figure(net, null)}.{figure}"] = 0.85;
+                foreach (int size in DataParallel.Sizes)
+                    figures[$"{DataParallel.Figure(net, size)}.{figure}"] = size == 2 ? two : others;
+            }
+        }
+
+        Finding finding = new C37LocalStatistics().Judge(MadeUp.Evidence(("data-parallel", figures)));
+        Assert.Equal(verdict, finding.VerdictText);
+        Assert.NotNull(finding.Remark);
     }
 }
