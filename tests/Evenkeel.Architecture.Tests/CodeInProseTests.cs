@@ -20,13 +20,13 @@ public sealed partial class CodeInProseTests
             protected static Optimizer optimizer = null!;
             protected static TrainerOptions options = null!;
             protected static TensorDataset training = null!, validation = null!, test = null!;
-            protected static ILoss loss = null!;
+            protected static Loss loss = null!;
             protected static Tape tape = null!;
             protected static Tensor x = null!, mask = null!, inputs = null!, labels = null!, images = null!;
             protected static Tensor rows = null!, result = null!;
             protected static Tensor[] answers = null!;
             protected static BatchNormalization keras = null!;
-            protected static IProgress<TrainingProgress> progress = null!;
+            protected static IProgress<TrainProgress> progress = null!;
             protected static CancellationToken cancellationToken;
         }
         """;
