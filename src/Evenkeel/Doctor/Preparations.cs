@@ -102,7 +102,7 @@ internal static class Preparations
         {
             int from = isReversed ? channels - 1 - c : c;
             scale[c] = target.Scale[c] / source.Scale[from];
-            shift[c] = target.Shift[c] - (scale[c] * source.Shift[from]);
+            shift[c] = Difference(target.Shift[c], scale[c] * source.Shift[from]);
         }
 
         string text = (source.Name, target.Name) switch
@@ -124,10 +124,14 @@ internal static class Preparations
         };
     }
 
+    /// <summary>a - b; 0 where only their rounding is left.</summary>
+    private static double Difference(double a, double b) =>
+        Math.Abs(a - b) <= 1e-12 * (Math.Abs(a) + Math.Abs(b)) ? 0 : a - b;
+
     private static string CodeOf(double[] scale, double[] shift)
     {
         bool isPlain = scale.Distinct().Count() == 1 && shift.Distinct().Count() == 1;
-        if (!isPlain) return $"x*[{List(scale)}] + [{List(shift)}]";
+        if (!isPlain) return $"x*[{List(scale)}]{(shift.All(static b => b == 0) ? "" : $" + [{List(shift)}]")}";
         string factor = scale[0] < 1 && Math.Abs((1 / scale[0]) - Math.Round(1 / scale[0], 1)) < 1e-9
             ? $"x/{Math.Round(1 / scale[0], 1)}"
             : scale[0] == 1 ? "x" : $"{Statistic.Number(scale[0])}*x";
