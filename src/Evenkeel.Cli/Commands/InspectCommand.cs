@@ -162,7 +162,7 @@ internal static class InspectCommand
                 $"expected --input for {asked.Model}, as 3x32x32, got none: its first layer takes any size.");
         output.Write(network.Summary([1, .. sample]));
         IReadOnlyList<Parameter> parameters = network.Parameters();
-        int size = parameters.Count > 0 && parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);
+        int size = (parameters.Count > 0 ? parameters[0].DType : DType.Float32).SizeInBytes();
         long weights = size * parameters.Sum(static parameter => (long)parameter.Value.Count);
         string outputs = DownloadDisplay.Size(size * network.OutputsPerSample(sample));
         output.WriteLine($"Memory: {DownloadDisplay.Size(weights)} of parameters, {DownloadDisplay.Size(3 * weights)} "

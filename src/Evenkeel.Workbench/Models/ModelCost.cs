@@ -68,11 +68,9 @@ public sealed record ModelCost(
         var trainer = new Trainer(trial, new Adam(parameters), loss, options);
         trainer.Fit(Repeated(sample, outputs, classification, batchSize, 1 + TimedSteps));
         long count = parameters.Sum(static parameter => (long)parameter.Value.Count),
-            bytes = parameters.Sum(static parameter => (long)parameter.Value.Count * SizeOf(parameter.DType));
+            bytes = parameters.Sum(static parameter => (long)parameter.Value.Count * parameter.DType.SizeInBytes());
         return new ModelCost(count, bytes, 3 * bytes, trainer.TapeCapacityInBytes, clock.Step, stepsPerEpoch);
     }
-
-    private static int SizeOf(DType dtype) => dtype == DType.Float64 ? 8 : 4;
 
     /// <summary>The fastest step but the first.</summary>
     private sealed class StepClock : Callback

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
@@ -76,7 +75,7 @@ public abstract partial class Optimizer
             for (int s = 0; s < slots.Length; s++)
             {
                 Span<byte> own = _state[i * slots.Length + s]!.Bytes();
-                int elementBytes = Unsafe.SizeOf<float>() * (_parameters[i].DType == DType.Float64 ? 2 : 1);
+                int elementBytes = _parameters[i].DType.SizeInBytes();
                 byte[] sent = GC.AllocateUninitializedArray<byte>(own.Length, pinned: true);
                 own.CopyTo(sent);
                 sentCounts[0] = sent.Length;
@@ -106,11 +105,9 @@ public abstract partial class Optimizer
     /// <summary>Takes the elements of a share.</summary>
     private static void Take(ElementShare share, Tensor whole, Tensor own)
     {
-        if (whole.Count == 0) return;
-        Span<byte> bytes = whole.Bytes();
-        int elementBytes = bytes.Length / whole.Count;
+        int elementBytes = whole.DType.SizeInBytes();
         (int start, int count) = share.Of(whole.Count);
-        bytes.Slice(start * elementBytes, count * elementBytes).CopyTo(own.Bytes());
+        whole.Bytes().Slice(start * elementBytes, count * elementBytes).CopyTo(own.Bytes());
     }
 
     private void RefuseIfShared(string method)

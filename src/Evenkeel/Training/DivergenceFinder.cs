@@ -73,16 +73,19 @@ internal static class DivergenceFinder
         return null;
     }
 
-    public static bool IsFinite(Tensor tensor) => tensor.DType switch
+    public static bool IsFinite(Tensor tensor) => IsFinite(tensor, 0, tensor.Count);
+
+    /// <summary>Whether some consecutive elements are finite.</summary>
+    public static bool IsFinite(Tensor tensor, int start, int count) => tensor.DType switch
     {
-        DType.Float32 => IsFinite<float>(tensor),
-        DType.Float64 => IsFinite<double>(tensor),
+        DType.Float32 => IsFinite<float>(tensor.AsSpan<float>().Slice(start, count)),
+        DType.Float64 => IsFinite<double>(tensor.AsSpan<double>().Slice(start, count)),
         _ => true,
     };
 
-    private static bool IsFinite<T>(Tensor tensor) where T : unmanaged, IFloatingPointIeee754<T>
+    private static bool IsFinite<T>(ReadOnlySpan<T> values) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        foreach (T value in tensor.AsSpan<T>())
+        foreach (T value in values)
         {
             if (!T.IsFinite(value)) return false;
         }

@@ -50,7 +50,7 @@ internal sealed unsafe class GradientBucket
     {
         (_group, _model, First) = (group, parameters, first);
         _operation = $"gradients {number} ({parameters[0].Name})";
-        _elementBytes = parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);
+        _elementBytes = parameters[0].DType.SizeInBytes();
         _flagBytes = (parameters.Length + Alignment - 1) / Alignment * Alignment;
         _isPresent = new bool[parameters.Length];
         int size = group.Size;

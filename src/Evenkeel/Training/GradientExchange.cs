@@ -85,7 +85,7 @@ internal sealed class GradientExchange(IProcessGroup group, IReadOnlyList<Parame
             long bytes = 0;
             int first = end;
             while (first > 0 && _trained[first - 1] && (first == end || bytes < BucketBytes))
-                bytes += (long)model[--first].Count * (_dtype == DType.Float64 ? sizeof(double) : sizeof(float));
+                bytes += (long)model[--first].Count * _dtype.SizeInBytes();
             for (int i = first; i < end; i++) _bucketOf[i] = buckets.Count;
             buckets.Add(new GradientBucket(group, buckets.Count, first, [.. model.Skip(first).Take(end - first)])
             {

@@ -192,11 +192,8 @@ internal sealed class TrainingStep : IDisposable
         {
             if (_parameters[i].Gradient is not { } gradient) continue;
             (int start, int count) = share.Of(gradient.Count);
-            if (double.IsFinite(GradientKernels.SumOfSquares(gradient, start, count))) continue;
-            for (int j = start; j < start + count; j++)
-            {
-                if (!double.IsFinite(gradient.ValueAt(j))) found = i;
-            }
+            if (!double.IsFinite(GradientKernels.SumOfSquares(gradient, start, count))
+                && !DivergenceFinder.IsFinite(gradient, start, count)) found = i;
         }
 
         double[] all = new double[processes.Size];

@@ -3,7 +3,7 @@ namespace Evenkeel.Examination;
 /// <summary>EK204: channels that are 0 behind ReLU for every sample.</summary>
 internal sealed class SilentChannels : DataRule
 {
-    /// <summary>The share of a layer from which on it is an error.</summary>
+    /// <summary>The share of a layer from which on it is an error behind a batch norm, and elsewhere.</summary>
     private const double Half = 0.5, Most = 0.9;
 
     /// <summary>
