@@ -1,16 +1,17 @@
 using System.Globalization;
 using Evenkeel.Interop.Tests;
 using Evenkeel.Interop.Tests.Fuzz;
+using Evenkeel.Interop.Tests.Speed;
 
 // One file per family. Each names its golden file, its cases and both sides of them.
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx",
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["speed", ..] or ["onnx"] or ["onnx",
     _] or ["onnx-import", ..]))
 {
     Console.Error.WriteLine($"usage: generate [FOLDER] | check | onnx [PART OF A NAME] | "
-        + $"onnx-import [CASES [SEED [PART OF A NAME]]] | {FuzzCommand.Usage}");
+        + $"onnx-import [CASES [SEED [PART OF A NAME]]] | {FuzzCommand.Usage} | {SpeedCommand.Usage}");
     return 2;
 }
 
@@ -38,6 +39,13 @@ if (args[0] == "fuzz")
 {
     if (FuzzCommand.Run(args[1..]) is { } code) return code;
     Console.Error.WriteLine($"usage: {FuzzCommand.Usage}");
+    return 2;
+}
+
+if (args[0] == "speed")
+{
+    if (SpeedCommand.Run(args[1..]) is { } code) return code;
+    Console.Error.WriteLine($"usage: {SpeedCommand.Usage}");
     return 2;
 }
 

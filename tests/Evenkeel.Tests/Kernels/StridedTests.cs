@@ -37,6 +37,22 @@ public sealed unsafe class StridedTests
     }
 
     [Fact]
+    public void Values_are_dealt_to_two_rows_in_turn()
+    {
+        Deal<float>();
+        Deal<double>();
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(0.0)]
+    public void Two_rows_are_merged_with_a_shift_and_a_limit(double limit)
+    {
+        Merge<float>(limit);
+        Merge<double>(limit);
+    }
+
+    [Fact]
     public void Two_rows_of_pixels_of_every_width_there_and_back()
     {
         for (int factor = 1; factor <= 3; factor++)
@@ -61,6 +77,47 @@ public sealed unsafe class StridedTests
                 fixed (T* from = x) Strided.Scatter(from, y.Pointer, stride, count);
                 for (int i = 0; i < y.Count; i++)
                     Assert.Equal(i % stride == 0 ? x[i / stride] : before[i], y.Values[i]);
+                y.Check();
+            }
+        }
+    }
+
+    private static void Deal<T>() where T : unmanaged, System.Numerics.IFloatingPointIeee754<T>
+    {
+        for (int count = 1; count <= 2 * KernelSweep.Longest; count++)
+        {
+            foreach (Fence fence in new[] { Fence.Behind, Fence.Before })
+            {
+                GuardedBuffer<T> x = new(count, 1, fence), even = new((count + 1) / 2, 2, fence),
+                    odd = new(Math.Max(1, count / 2), 3, fence);
+                T untouched = odd.Values[0];
+                Strided.Deal(x.Pointer, x.Pointer + count, even.Pointer, odd.Pointer, count);
+                for (int i = 0; i < count; i++)
+                    Assert.Equal(x.Values[i], i % 2 == 0 ? even.Values[i / 2] : odd.Values[i / 2]);
+                if (count == 1) Assert.Equal(untouched, odd.Values[0]);
+                even.Check();
+                odd.Check();
+            }
+        }
+    }
+
+    private static void Merge<T>(double limit) where T : unmanaged, System.Numerics.IFloatingPointIeee754<T>
+    {
+        T shift = T.CreateChecked(0.25), zero = T.CreateChecked(limit);
+        for (int count = 1; count <= 2 * KernelSweep.Longest; count++)
+        {
+            foreach (Fence fence in new[] { Fence.Behind, Fence.Before })
+            {
+                T[] even = [.. Enumerable.Range(0, count + 16).Select(i => T.CreateTruncating(i - 40))],
+                    odd = [.. Enumerable.Range(0, count + 16).Select(i => T.CreateTruncating(30 - i))];
+                GuardedBuffer<T> y = new(count, 1, fence);
+                fixed (T* a = even, b = odd) Strided.Merge(a, b, y.Pointer, count, shift, zero);
+                for (int i = 0; i < count; i++)
+                {
+                    T value = (i % 2 == 0 ? even : odd)[i / 2] + shift;
+                    Assert.Equal(value <= zero ? T.Zero : value, y.Values[i]);
+                }
+
                 y.Check();
             }
         }

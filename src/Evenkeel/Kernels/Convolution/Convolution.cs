@@ -24,12 +24,6 @@ internal static unsafe class Convolution
     /// <summary>The smallest number of multiplications and additions per chunk of work.</summary>
     private const double ChunkWork = 500e3;
 
-    /// <summary>Units of work below which the results of a band are cut into blocks.</summary>
-    private const int LeastUnits = 8;
-
-    /// <summary>The smallest number of products that a staged value is a factor of, in each block.</summary>
-    private const int LeastUses = 256;
-
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
     public static int ForwardScratch<T>(in ConvolutionShape shape)
     {
@@ -128,35 +122,53 @@ internal static unsafe class Convolution
                 new FillJob<T> { Sizes = shape, Bias = bias, Target = dx, FuseReLU = fuseReLU });
         }
 
-        T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window);
+        T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window),
+            panels = turned + Align(shape.Filters * shape.Taps);
+        var offsets = (nint*)scratch;
+        bool areTwins = TwinJob<T>.Applies(shape);
+        PlaneJob<T> twin = default;
         foreach (Phases phases in new PhaseList(shape))
         {
+            bool isSecond = areTwins && twin.Source != null;
+            PlaneJob<T> job = GradientJob(
+                shape, phases, dy, isSecond ? turned + twin.Map.Taps * shape.Channels : turned, bias, dx, fuseReLU);
+            job.Offsets = isSecond ? offsets + twin.Map.Taps : offsets;
             Workers.Run(shape.Channels,
-                new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = turned });
-            var job = new PlaneJob<T>
+                new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = job.Weight });
+            if (!areTwins) Run(ref job, panels);
+            else if (!isSecond) twin = job;
+            else
             {
-                Map = PlaneMap.Backward(shape, phases),
-                Images = shape.Images,
-                Groups = shape.Groups,
-                Results = shape.GroupChannels,
-                Source = dy,
-                SourceEnd = dy + ((nint)shape.Images * shape.Filters * shape.OutVolume),
-                Weight = turned,
-                Bias = bias,
-                Result = dx + ((nint)phases.Slices.First * shape.Plane) + ((nint)phases.Rows.First * shape.Width)
-                    + phases.Columns.First,
-                ResultVolume = shape.Volume,
-                ResultPlane = shape.Plane,
-                ResultWidth = shape.Width,
-                SliceStep = shape.StrideDepth,
-                RowStep = shape.StrideHeight,
-                ColumnStep = shape.StrideWidth,
-                Offsets = (nint*)scratch,
-                FuseReLU = fuseReLU,
-            };
-            Run(ref job, turned + Align(shape.Filters * shape.Taps));
+                if (phases.Columns.First == 1) TwinJob<T>.Run(twin, job);
+                else TwinJob<T>.Run(job, twin);
+                twin = default;
+            }
         }
     }
+
+    /// <summary>The gradient of the input in the pixels of one phase.</summary>
+    private static PlaneJob<T> GradientJob<T>(
+        in ConvolutionShape shape, in Phases phases, T* dy, T* turned, T* bias, T* dx, bool fuseReLU)
+        where T : unmanaged, IFloatingPointIeee754<T> => new()
+        {
+            Map = PlaneMap.Backward(shape, phases),
+            Images = shape.Images,
+            Groups = shape.Groups,
+            Results = shape.GroupChannels,
+            Source = dy,
+            SourceEnd = dy + ((nint)shape.Images * shape.Filters * shape.OutVolume),
+            Weight = turned,
+            Bias = bias,
+            Result = dx + ((nint)phases.Slices.First * shape.Plane) + ((nint)phases.Rows.First * shape.Width)
+                + phases.Columns.First,
+            ResultVolume = shape.Volume,
+            ResultPlane = shape.Plane,
+            ResultWidth = shape.Width,
+            SliceStep = shape.StrideDepth,
+            RowStep = shape.StrideHeight,
+            ColumnStep = shape.StrideWidth,
+            FuseReLU = fuseReLU,
+        };
 
     /// <summary>max(y, 0) in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -244,13 +256,7 @@ internal static unsafe class Convolution
         job.AlongFilters = job is { RowStep: 1, ColumnStep: 1 }
             && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results);
         job.Together = job.AlongFilters && !Gemm.IsWide ? job.ImagesPerBlock() : 1;
-        int bands = DivideUp(job.Images, job.Together) * job.Bands.Count(map);
-        int window = map.Taps / map.Channels;
-        job.Blocks = Math.Clamp(
-            Math.Min(job.Results * window / LeastUses, DivideUp(LeastUnits, bands)), 1, Panels<T>(job.Results));
-        job.Units = bands * job.Blocks;
-        job.PerChunk = UnitsPerChunk((double)job.Together * job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps
-            * job.Results * job.Groups / job.Blocks);
+        job.Cut();
         if (job.AlongFilters)
         {
             Workers.Run(job.Groups * Panels<T>(job.Results),

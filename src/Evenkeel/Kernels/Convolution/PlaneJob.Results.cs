@@ -6,10 +6,21 @@ namespace Evenkeel.Kernels;
 /// <content>Lanes along neighbouring results, and how they get to their places.</content>
 internal unsafe partial struct PlaneJob<T>
 {
-    /// <summary>All sums of a band: loops over chunks of taps, tiles of packs, tiles of filters.</summary>
+    /// <summary>
+    /// The sums of some results in the rows of a band: loops over chunks of taps, tiles of packs, tiles of filters. The
+    /// sums of a result lie in rows, with the pitch of the stage.
+    /// </summary>
+    /// <param name="stage">The copy of the source.</param>
+    /// <param name="filter">The first result, counted over all groups.</param>
+    /// <param name="sums">Where the sums go; those of the next result are <see cref="SumsRow"/> behind.</param>
+    /// <param name="rows">Rows of the band.</param>
+    /// <param name="results">Number of results.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length, int results)
+    public readonly void Sum(T* stage, nint filter, T* sums, int rows, int results)
     {
+        T* weight = Weight + (filter * Map.Taps);
+        nint sumsRow = SumsRow;
+        int length = ((rows - 1) * Stage.Pitch) + Map.Columns;
         bool wide = Gemm.IsWide;
         int packs = Convolution.DivideUp(length, Width), taps = Map.Taps,
             chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
@@ -36,8 +47,8 @@ internal unsafe partial struct PlaneJob<T>
                     side = Math.Min(run, (packs - pack) / here);
                 for (int tile = 0; tile < tiles; tile++)
                 {
-                    int i = Convolution.Cut(results, tile, tiles), rows = Convolution.Cut(results, tile + 1, tiles) - i;
-                    Tiles(here, rows, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
+                    int i = Convolution.Cut(results, tile, tiles), high = Convolution.Cut(results, tile + 1, tiles) - i;
+                    Tiles(here, high, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
                         stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
                 }
 
@@ -144,9 +155,9 @@ internal unsafe partial struct PlaneJob<T>
     /// before.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Spread(T* sums, T* result, int rows, int length, T bias)
+    private readonly void Spread(T* sums, T* result, int rows, T bias)
     {
-        int columns = Map.Columns, pitch = Stage.Pitch;
+        int columns = Map.Columns, pitch = Stage.Pitch, length = ((rows - 1) * pitch) + columns;
         nint rowStep = (nint)RowStep * ResultWidth;
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
         for (int j = 0; j < length; j += Width)

@@ -15,6 +15,12 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     /// <summary>Packs of the longest tile.</summary>
     public const int MaxPacks = 4;
 
+    /// <summary>Units of work below which the results of a band are cut into blocks.</summary>
+    private const int LeastUnits = 8;
+
+    /// <summary>The smallest number of products that a staged value is a factor of, in each block.</summary>
+    private const int LeastUses = 256;
+
     /// <summary>Rows of a tile of two packs, and of a tile of four packs: both take 16 of 32 registers.</summary>
     private const int ShortRows = 8, LongRows = 4;
 
@@ -72,7 +78,35 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     private static int Width => Vector512<T>.Count;
 
     /// <summary>Results up to it are stored as 0: no value is less than or equal to NaN.</summary>
-    private readonly T Limit => FuseReLU ? T.Zero : T.NaN;
+    public readonly T Limit => FuseReLU ? T.Zero : T.NaN;
+
+    /// <summary>Elements of the sums of a result in a band, with room for the packs that run over its end.</summary>
+    public readonly nint SumsRow => ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
+
+    /// <summary>Multiplications and additions per unit.</summary>
+    public readonly double UnitWork =>
+        (double)Together * Bands.Slices * Bands.Rows * Map.Columns * Map.Taps * Results * Groups / Blocks;
+
+    /// <summary>Cuts the work into units, with lanes along results; it depends on the shape only.</summary>
+    public void Plan(in Bands bands)
+    {
+        Bands = bands;
+        Stage = Stage.Create(Map, bands, Width, overrun: MaxPacks * Width);
+        Stage.Offsets(Offsets, sizeof(T));
+        AlongFilters = false;
+        Together = 1;
+        Cut();
+    }
+
+    /// <summary>Cuts the images and the results of a group into units.</summary>
+    public void Cut()
+    {
+        int bands = Convolution.DivideUp(Images, Together) * Bands.Count(Map), window = Map.Taps / Map.Channels;
+        Blocks = Math.Clamp(Math.Min(Results * window / LeastUses, Convolution.DivideUp(LeastUnits, bands)),
+            1, Convolution.Panels<T>(Results));
+        Units = bands * Blocks;
+        PerChunk = Convolution.UnitsPerChunk(UnitWork);
+    }
 
     /// <summary>Images whose results are one block, if each image is one band.</summary>
     public readonly int ImagesPerBlock() => Bands.Count(Map) > 1
@@ -85,13 +119,12 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Invoke(int chunk)
     {
-        nint sumsRow = ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
         nint stageCount = (Stage.Count + Width - 1) & -Width;
         int panel = 2 * Width, panels = Convolution.Panels<T>(Results);
         nint blockResults = (nint)BlockRows(Bands.Rows) * Map.Columns * Together;
         nint sumsCount = AlongFilters
             ? blockResults * panel
-            : sumsRow * Math.Min(Results, Convolution.DivideUp(panels, Blocks) * panel);
+            : SumsRow * Math.Min(Results, Convolution.DivideUp(panels, Blocks) * panel);
         nint bytes = ((stageCount * Together) + sumsCount) * sizeof(T);
         bool places = AlongFilters && !Gemm.IsWide;
         byte* scratch = GemmPacking.Scratch(bytes + (places ? blockResults * sizeof(nint) : 0));
@@ -112,7 +145,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
                 nint volume = ((nint)image * Groups) + group;
                 for (int i = 0; i < images; i++)
                 {
-                    nint source = (volume + ((nint)i * Groups)) * Map.Channels * Map.Depth * Map.Height * Map.Width;
+                    nint source = (volume + ((nint)i * Groups)) * Map.SourceVolume;
                     Stage.Copy(Source + source, SourceEnd, stage + (i * stageCount), band);
                 }
 
@@ -128,7 +161,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
                         continue;
                     }
 
-                    SumSlice(x, sums, sumsRow, result, band.Rows, group, first, count);
+                    SumSlice(x, sums, result, band.Rows, group, first, count);
                 }
             }
         }
@@ -136,7 +169,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
 
     /// <summary>Some results of a group, in a band's rows of one slice.</summary>
     private readonly void SumSlice(
-        T* stage, T* sums, nint sumsRow, T* result, int rows, int group, int first, int count)
+        T* stage, T* sums, T* result, int rows, int group, int first, int count)
     {
         nint filter = ((nint)group * Results) + first;
         T* bias = Bias == null ? null : Bias + filter;
@@ -146,14 +179,13 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
             return;
         }
 
-        int length = ((rows - 1) * Stage.Pitch) + Map.Columns;
-        Sum(stage, Weight + (filter * Map.Taps), sums, sumsRow, length, count);
+        Sum(stage, filter, sums, rows, count);
         for (int i = 0; i < count; i++)
         {
             T shift = bias == null ? T.Zero : bias[i];
-            T* target = result + ((nint)i * ResultVolume);
-            if (RowStep == 1 && ColumnStep == 1) CopyOut(sums + (i * sumsRow), target, rows, shift);
-            else Spread(sums + (i * sumsRow), target, rows, length, shift);
+            T* target = result + ((nint)i * ResultVolume), from = sums + (i * SumsRow);
+            if (RowStep == 1 && ColumnStep == 1) CopyOut(from, target, rows, shift);
+            else Spread(from, target, rows, shift);
         }
     }
 

@@ -57,6 +57,9 @@ internal readonly record struct PlaneMap
     /// <summary>Results per row.</summary>
     public int Columns { get; init; }
 
+    /// <summary>Values of the source of a group.</summary>
+    public nint SourceVolume => (nint)Channels * Depth * Height * Width;
+
     /// <summary>Terms per result.</summary>
     public int Taps => Channels * KernelDepth * KernelHeight * KernelWidth;
 

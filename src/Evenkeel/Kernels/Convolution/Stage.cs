@@ -117,6 +117,7 @@ internal readonly unsafe record struct Stage
                 T* from = source + ((slice - front) * plane), to = target + (slice * SliceStride);
                 if (slice < front || slice >= front + Map.Depth) new Span<T>(to, (int)SliceStride).Clear();
                 else if (isUnit) CopyRows(from, end, to, top, rowsUnder);
+                else if (Map.StrideWidth == 2) CopyTurns(from, end, to, top, rowsUnder);
                 else CopyPhases(from, end, to, top, rowsUnder);
             }
         }
@@ -161,6 +162,7 @@ internal readonly unsafe record struct Stage
     /// <summary>
     /// Copies the phases of the rows, in rising order: the zeros behind a row may run over into the next one.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CopyPhases<T>(T* source, T* end, T* target, int top, int rows) where T : unmanaged
     {
         new Span<T>(target, (int)SliceStride).Clear();
@@ -178,6 +180,25 @@ internal readonly unsafe record struct Stage
                 Strided.Gather(source + ((nint)(row - top) * Map.Width) + column - Map.Left, end,
                     Map.StrideWidth, target + ((nint)stagedRow * Pitch) + skip, count);
             }
+        }
+    }
+
+    /// <summary>Copies rows whose values belong to two phases in turn.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void CopyTurns<T>(T* source, T* end, T* target, int top, int rows) where T : unmanaged
+    {
+        new Span<T>(target, (int)SliceStride).Clear();
+        int skip = Math.Max(0, -Map.Left), left = Math.Max(0, Map.Left),
+            count = Math.Max(0, Math.Min(Map.Width - skip, Map.ColumnsUnder - left));
+        nint even = ((left % 2) * (nint)PhasePlane) + (left / 2),
+            odd = ((nint)(left + 1) % 2 * PhasePlane) + ((left + 1) / 2);
+        int last = Math.Min(rows, top + Map.Height);
+        T* from = source + skip;
+        for (int row = Math.Max(0, top); row < last; row++)
+        {
+            (int stagedRow, int rowPhase) = Math.DivRem(row, Map.StrideHeight);
+            T* to = target + ((nint)rowPhase * 2 * PhasePlane) + ((nint)stagedRow * Pitch);
+            Strided.Deal(from + ((nint)(row - top) * Map.Width), end, to + even, to + odd, count);
         }
     }
 

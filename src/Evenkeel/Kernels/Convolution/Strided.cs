@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -10,6 +12,12 @@ namespace Evenkeel.Kernels;
 /// </summary>
 internal static unsafe class Strided
 {
+    /// <summary>
+    /// How far ahead a row is requested, in bytes. The rows of a volume lie one behind the other, and a short row is no
+    /// stream that the hardware foresees.
+    /// </summary>
+    private const int Ahead = 4096;
+
     /// <summary>
     /// <c>to[k] = from[k·stride]</c> for <paramref name="count"/> values. Up to a pack of zeros is written behind them.
     /// </summary>
@@ -33,6 +41,139 @@ internal static unsafe class Strided
         }
 
         for (; k < count; k++, from += stride) to[k] = *from;
+    }
+
+    /// <summary>
+    /// Deals values to two rows in turn: <c>even[k] = from[2k]</c>, <c>odd[k] = from[2k + 1]</c>. Nothing is written
+    /// behind the rows.
+    /// </summary>
+    /// <param name="from">The first value.</param>
+    /// <param name="end">The end of the memory that may be read.</param>
+    /// <param name="even">The first row.</param>
+    /// <param name="odd">The second row.</param>
+    /// <param name="count">Number of values of both rows together, 0 or more.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Deal<T>(T* from, T* end, T* even, T* odd, int count) where T : unmanaged
+    {
+        Debug.Assert(count >= 0);
+        int width = Vector512<T>.Count, ahead = Ahead / sizeof(T), k = 0;
+        if (Avx2.IsSupported)
+        {
+            for (; count >= 2 * width; count -= 2 * width, from += 2 * width, k += width)
+            {
+                Simd.Prefetch(from + ahead);
+                Simd.Prefetch(from + ahead + width);
+                Vector512<T> low = Simd.Load(from), high = Simd.Load(from + width);
+                Simd.Store(even + k, Even(low, high));
+                Simd.Store(odd + k, Odd(low, high));
+            }
+
+            if (count > 0 && end - from >= 2 * width)
+            {
+                Simd.Prefetch(from + ahead);
+                Simd.Prefetch(from + ahead + width);
+                Vector512<T> low = Simd.Load(from), high = Simd.Load(from + width);
+                Simd.StorePartial(even + k, Even(low, high), (count + 1) / 2);
+                Simd.StorePartial(odd + k, Odd(low, high), count / 2);
+                return;
+            }
+        }
+
+        for (; count > 0; count -= 2, from += 2, k++)
+        {
+            even[k] = from[0];
+            if (count > 1) odd[k] = from[1];
+        }
+    }
+
+    /// <summary>
+    /// Merges two rows: <c>to[2k] = even[k] + shift</c>, <c>to[2k + 1] = odd[k] + shift</c>, or 0 in place of values
+    /// up to <paramref name="limit"/>. Whole packs of the rows are read; nothing is written behind the values.
+    /// </summary>
+    /// <param name="even">The first row.</param>
+    /// <param name="odd">The second row.</param>
+    /// <param name="to">The place of the first value.</param>
+    /// <param name="count">Number of values of both rows together, 0 or more.</param>
+    /// <param name="shift">What is added to all values.</param>
+    /// <param name="limit">0 for max(y, 0), NaN for all values as they are.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Merge<T>(T* even, T* odd, T* to, int count, T shift, T limit)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(count >= 0);
+        int width = Vector512<T>.Count;
+        Vector512<T> add = Simd.Broadcast(shift), most = Simd.Broadcast(limit);
+        for (; count > 0; count -= 2 * width, even += width, odd += width, to += 2 * width)
+        {
+            Vector512<T> a = Simd.Load(even) + add, b = Simd.Load(odd) + add;
+            a = Vector512.AndNot(a, Vector512.LessThanOrEqual(a, most));
+            b = Vector512.AndNot(b, Vector512.LessThanOrEqual(b, most));
+            (Vector512<T> low, Vector512<T> high) = Interleave(a, b);
+            if (count >= 2 * width)
+            {
+                Simd.Store(to, low);
+                Simd.Store(to + width, high);
+                continue;
+            }
+
+            Simd.StorePartial(to, low, Math.Min(count, width));
+            if (count > width) Simd.StorePartial(to + width, high, count - width);
+        }
+    }
+
+    /// <summary>The lanes of two packs in turn: those of the lower halves, and those of the upper ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<T> Low, Vector512<T> High) Interleave<T>(Vector512<T> a, Vector512<T> b)
+        where T : unmanaged
+    {
+        if (Avx512F.IsSupported && sizeof(T) == 4)
+        {
+            return (
+                Pick(a, b, Vector512.Create(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23).As<int, T>()),
+                Pick(a, b, Vector512.Create(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+                    .As<int, T>()));
+        }
+
+        if (Avx512F.IsSupported)
+        {
+            return (Pick(a, b, Vector512.Create(0L, 8, 1, 9, 2, 10, 3, 11).As<long, T>()),
+                Pick(a, b, Vector512.Create(4L, 12, 5, 13, 6, 14, 7, 15).As<long, T>()));
+        }
+
+        if (Avx2.IsSupported)
+        {
+            return (Interleave(a.GetLower(), b.GetLower()), Interleave(a.GetUpper(), b.GetUpper()));
+        }
+
+        Vector512<T> low = default, high = default;
+        for (int i = 0, half = Vector512<T>.Count / 2; i < half; i++)
+        {
+            low = low.WithElement(2 * i, a[i]).WithElement((2 * i) + 1, b[i]);
+            high = high.WithElement(2 * i, a[half + i]).WithElement((2 * i) + 1, b[half + i]);
+        }
+
+        return (low, high);
+    }
+
+    /// <summary>The lanes of two halves of packs in turn.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Interleave<T>(Vector256<T> a, Vector256<T> b) where T : unmanaged
+    {
+        Vector256<T> low, high;
+        if (sizeof(T) == 4)
+        {
+            low = Avx2.UnpackLow(a.AsInt32(), b.AsInt32()).As<int, T>();
+            high = Avx2.UnpackHigh(a.AsInt32(), b.AsInt32()).As<int, T>();
+        }
+        else
+        {
+            low = Avx2.UnpackLow(a.AsInt64(), b.AsInt64()).As<long, T>();
+            high = Avx2.UnpackHigh(a.AsInt64(), b.AsInt64()).As<long, T>();
+        }
+
+        // The instructions take the halves of 128 bits apart.
+        return Vector512.Create(Vector256.Create(low.GetLower(), high.GetLower()),
+            Vector256.Create(low.GetUpper(), high.GetUpper()));
     }
 
     /// <summary><c>to[k·stride] = from[k]</c>. The values between stay. Whole packs of the source are read.</summary>
@@ -73,26 +214,51 @@ internal static unsafe class Strided
     private static Vector512<T> Even<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
     {
         if (!Avx512F.IsSupported)
-            return Vector512.Create(Even(low.GetLower(), low.GetUpper()), Even(high.GetLower(), high.GetUpper()));
-        if (sizeof(T) == 4)
         {
-            return Avx512F.PermuteVar16x32x2(low.AsInt32(),
-                Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), high.AsInt32())
-                .As<int, T>();
+            return Vector512.Create(Turns(low.GetLower(), low.GetUpper(), isOdd: false),
+                Turns(high.GetLower(), high.GetUpper(), isOdd: false));
         }
 
-        return Avx512F.PermuteVar8x64x2(
-            low.AsInt64(), Vector512.Create(0L, 2, 4, 6, 8, 10, 12, 14), high.AsInt64()).As<long, T>();
+        return sizeof(T) == 4
+            ? Pick(low, high, Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30).As<int, T>())
+            : Pick(low, high, Vector512.Create(0L, 2, 4, 6, 8, 10, 12, 14).As<long, T>());
     }
 
-    /// <summary>The even lanes of two halves of packs side by side.</summary>
+    /// <summary>The odd lanes of two packs side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<T> Even<T>(Vector256<T> low, Vector256<T> high) where T : unmanaged
+    private static Vector512<T> Odd<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
+    {
+        if (!Avx512F.IsSupported)
+        {
+            return Vector512.Create(Turns(low.GetLower(), low.GetUpper(), isOdd: true),
+                Turns(high.GetLower(), high.GetUpper(), isOdd: true));
+        }
+
+        return sizeof(T) == 4
+            ? Pick(low, high, Vector512.Create(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31).As<int, T>())
+            : Pick(low, high, Vector512.Create(1L, 3, 5, 7, 9, 11, 13, 15).As<long, T>());
+    }
+
+    /// <summary>Lanes of two packs by their number: those of the second come after those of the first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Pick<T>(Vector512<T> low, Vector512<T> high, Vector512<T> numbers)
+        where T : unmanaged => sizeof(T) == 4
+        ? Avx512F.PermuteVar16x32x2(low.AsInt32(), numbers.AsInt32(), high.AsInt32()).As<int, T>()
+        : Avx512F.PermuteVar8x64x2(low.AsInt64(), numbers.AsInt64(), high.AsInt64()).As<long, T>();
+
+    /// <summary>The even or the odd lanes of two halves of packs side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> Turns<T>(Vector256<T> low, Vector256<T> high, [ConstantExpected] bool isOdd)
+        where T : unmanaged
     {
         // Each half gives two lanes of 64 bits in turn: the middle ones change places.
-        Vector256<long> turns = sizeof(T) == 4
-            ? Avx.Shuffle(low.AsSingle(), high.AsSingle(), 0b10_00_10_00).AsInt64()
-            : Avx2.UnpackLow(low.AsInt64(), high.AsInt64());
+        Vector256<long> turns = (sizeof(T) == 4, isOdd) switch
+        {
+            (true, false) => Avx.Shuffle(low.AsSingle(), high.AsSingle(), 0b10_00_10_00).AsInt64(),
+            (true, true) => Avx.Shuffle(low.AsSingle(), high.AsSingle(), 0b11_01_11_01).AsInt64(),
+            (false, false) => Avx2.UnpackLow(low.AsInt64(), high.AsInt64()),
+            (false, true) => Avx2.UnpackHigh(low.AsInt64(), high.AsInt64()),
+        };
         return Avx2.Permute4x64(turns, 0b11_01_10_00).As<long, T>();
     }
 

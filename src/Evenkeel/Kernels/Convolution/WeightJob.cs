@@ -43,6 +43,9 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     /// <summary>Number of pairs of packs for the filters of a group.</summary>
     private readonly int Panels => Convolution.Panels<T>(_shape.GroupFilters);
 
+    /// <summary>Elements of the partial sums of a group.</summary>
+    private readonly nint GroupCount => _partialCount / _shape.Groups;
+
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
     public static int ScratchCount(in ConvolutionShape shape)
     {
@@ -80,9 +83,16 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         job._partials = scratch + Convolution.OffsetCount(shape.Taps);
         job._stage.Offsets(job._offsets, sizeof(T));
         Workers.Run(job._chunks * job._blocks, job);
+        if (!job._alongResults)
+        {
+            var combine = new CombineFiltersJob { Weights = job, Target = dweight };
+            Workers.Run(combine.Chunks, combine);
+            return;
+        }
+
         int filters = Math.Max(1, (1 << 15) / Math.Max(1, shape.Taps));
         Workers.Run(Convolution.DivideUp(shape.Filters, filters),
-            new CombineJob { Weights = job, Target = dweight, PerChunk = filters });
+            new CombineLanesJob { Weights = job, Target = dweight, PerChunk = filters });
     }
 
     private void Plan(in ConvolutionShape shape)
@@ -127,7 +137,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             {
                 nint volume = ((nint)image * _shape.Groups) + group;
                 _stage.Copy(_x + (volume * _map.Channels * _shape.Volume), _xEnd, stage, band);
-                T* sums = partial + (group * (_partialCount / _shape.Groups));
+                T* sums = partial + (group * GroupCount);
                 for (int slice = 0; slice < band.Slices; slice++)
                 {
                     T* x = stage + (slice * _stage.SliceStep);
@@ -352,8 +362,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
 
     private static nint Align(nint bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;
 
-    /// <summary>Adds the sums of the chunks, and then the lanes.</summary>
-    private struct CombineJob : IJob
+    /// <summary>Adds the sums of the chunks, and then their lanes. A chunk of this job is some filters.</summary>
+    private struct CombineLanesJob : IJob
     {
         public WeightJob<T> Weights;
         public T* Target;
@@ -363,24 +373,16 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         {
             ConvolutionShape shape = Weights._shape;
             int end = Math.Min(shape.Filters, (chunk + 1) * PerChunk), taps = shape.Taps;
-            nint count = Weights._partialCount;
             for (int filter = chunk * PerChunk; filter < end; filter++)
             {
-                int group = filter / shape.GroupFilters, o = filter % shape.GroupFilters;
-                T* partial = Weights._partials + (group * (count / shape.Groups)),
-                    target = Target + ((nint)filter * taps);
-                if (Weights._alongResults)
-                    AddLanes(partial + ((nint)o * taps * Width), Weights._chunks, count, taps, target);
-                else
-                {
-                    AddFilter(partial + ((nint)(o / (2 * Width)) * taps * 2 * Width) + (o % (2 * Width)),
-                        Weights._chunks, count, taps, target);
-                }
+                (int group, int o) = Math.DivRem(filter, shape.GroupFilters);
+                Add(Weights._partials + (group * Weights.GroupCount) + ((nint)o * taps * Width), Weights._chunks,
+                    Weights._partialCount, taps, Target + ((nint)filter * taps));
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void AddLanes(T* partial, int chunks, nint count, int taps, T* target)
+        private static void Add(T* partial, int chunks, nint count, int taps, T* target)
         {
             for (int t = 0; t < taps; t++, partial += Width)
             {
@@ -389,15 +391,49 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
                 target[t] = T.CreateTruncating(Simd.SumLanes(sum));
             }
         }
+    }
+
+    /// <summary>
+    /// Adds the sums of the chunks, whose lanes are filters, and puts them in the order of the weights. A chunk of this
+    /// job is some taps of a panel.
+    /// </summary>
+    private struct CombineFiltersJob : IJob
+    {
+        /// <summary>Taps of a chunk: 64 of two packs lie in a first-level cache until they are transposed.</summary>
+        private const int Taps = 64;
+
+        public WeightJob<T> Weights;
+        public T* Target;
+
+        private readonly int Blocks => Convolution.DivideUp(Weights._shape.Taps, Taps);
+
+        public readonly int Chunks => Weights._shape.Groups * Weights.Panels * Blocks;
+
+        public readonly void Invoke(int chunk)
+        {
+            ConvolutionShape shape = Weights._shape;
+            (int place, int block) = Math.DivRem(chunk, Blocks);
+            (int group, int panel) = Math.DivRem(place, Weights.Panels);
+            int tap = block * Taps, taps = Math.Min(Taps, shape.Taps - tap), row = 2 * Width, first = panel * row,
+                filters = Math.Min(row, shape.GroupFilters - first);
+            T* sums = (T*)GemmPacking.Scratch((nint)Taps * row * sizeof(T));
+            Add(Weights._partials + (group * Weights.GroupCount) + ((((nint)panel * shape.Taps) + tap) * row),
+                Weights._chunks, Weights._partialCount, (filters > Width ? row : Width), taps, sums);
+            PlaneTranspose.Run(sums, row, taps, filters,
+                Target + ((((nint)group * shape.GroupFilters) + first) * shape.Taps) + tap, shape.Taps, bias: null);
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void AddFilter(T* partial, int chunks, nint count, int taps, T* target)
+        private static void Add(T* partial, int chunks, nint count, int lanes, int taps, T* sums)
         {
-            for (int t = 0; t < taps; t++, partial += 2 * Width)
+            for (; taps > 0; taps--, partial += 2 * Width, sums += 2 * Width)
             {
-                T sum = partial[0];
-                for (int chunk = 1; chunk < chunks; chunk++) sum += partial[chunk * count];
-                target[t] = sum;
+                for (int lane = 0; lane < lanes; lane += Width)
+                {
+                    Vector512<T> sum = Simd.Load(partial + lane);
+                    for (int chunk = 1; chunk < chunks; chunk++) sum += Simd.Load(partial + lane + (chunk * count));
+                    Simd.Store(sums + lane, sum);
+                }
             }
         }
     }

@@ -132,6 +132,14 @@ internal static unsafe class Simd
     {
         Debug.Assert(count >= 0 && count <= Vector512<T>.Count);
         Vector512<T> buffer = Vector512.Create(fill);
+        if (Avx512F.IsSupported)
+        {
+            Vector512<T> mask = HeadMask<T>(count);
+            return sizeof(T) == 4
+                ? Avx512F.MaskLoad((int*)p, mask.AsInt32(), buffer.AsInt32()).As<int, T>()
+                : Avx512F.MaskLoad((long*)p, mask.AsInt64(), buffer.AsInt64()).As<long, T>();
+        }
+
         Buffer.MemoryCopy(p, &buffer, (long)count * sizeof(T), (long)count * sizeof(T));
         return buffer;
     }
@@ -143,6 +151,14 @@ internal static unsafe class Simd
     public static void StorePartial<T>(T* p, Vector512<T> v, int count) where T : unmanaged
     {
         Debug.Assert(count >= 0 && count <= Vector512<T>.Count);
+        if (Avx512F.IsSupported)
+        {
+            Vector512<T> mask = HeadMask<T>(count);
+            if (sizeof(T) == 4) Avx512F.MaskStore((int*)p, mask.AsInt32(), v.AsInt32());
+            else Avx512F.MaskStore((long*)p, mask.AsInt64(), v.AsInt64());
+            return;
+        }
+
         Vector512<T> buffer = v;
         Buffer.MemoryCopy(&buffer, p, (long)count * sizeof(T), (long)count * sizeof(T));
     }
