@@ -88,13 +88,25 @@ public sealed unsafe class StridedTests
         {
             foreach (Fence fence in new[] { Fence.Behind, Fence.Before })
             {
-                GuardedBuffer<T> x = new(count, 1, fence), even = new((count + 1) / 2, 2, fence),
-                    odd = new(Math.Max(1, count / 2), 3, fence);
-                T untouched = odd.Values[0];
-                Strided.Deal(x.Pointer, x.Pointer + count, even.Pointer, odd.Pointer, count);
-                for (int i = 0; i < count; i++)
-                    Assert.Equal(x.Values[i], i % 2 == 0 ? even.Values[i / 2] : odd.Values[i / 2]);
-                if (count == 1) Assert.Equal(untouched, odd.Values[0]);
+                const int Rows = 3;
+                int evens = (count + 1) / 2, odds = count / 2;
+                GuardedBuffer<T> x = new(Rows * count, 1, fence), even = new(Rows * evens, 2, fence),
+                    odd = new(Rows * evens, 3, fence);
+                T[] between = odd.Values.ToArray();
+                Strided.Deal(
+                    x.Pointer, count, x.Pointer + x.Count, even.Pointer, odd.Pointer, evens, count, Rows);
+                for (int row = 0; row < Rows; row++)
+                {
+                    for (int i = 0; i < count; i++)
+                    {
+                        Assert.Equal(
+                            x.Values[(row * count) + i], (i % 2 == 0 ? even : odd).Values[(row * evens) + (i / 2)]);
+                    }
+
+                    if (odds < evens)
+                        Assert.Equal(between[(row * evens) + odds], odd.Values[(row * evens) + odds]);
+                }
+
                 even.Check();
                 odd.Check();
             }

@@ -193,12 +193,13 @@ internal readonly unsafe record struct Stage
         nint even = ((left % 2) * (nint)PhasePlane) + (left / 2),
             odd = ((nint)(left + 1) % 2 * PhasePlane) + ((left + 1) / 2);
         int last = Math.Min(rows, top + Map.Height);
-        T* from = source + skip;
-        for (int row = Math.Max(0, top); row < last; row++)
+        for (int rowPhase = 0; rowPhase < Map.StrideHeight; rowPhase++, target += 2 * (nint)PhasePlane)
         {
-            (int stagedRow, int rowPhase) = Math.DivRem(row, Map.StrideHeight);
-            T* to = target + ((nint)rowPhase * 2 * PhasePlane) + ((nint)stagedRow * Pitch);
-            Strided.Deal(from + ((nint)(row - top) * Map.Width), end, to + even, to + odd, count);
+            int stagedRow = Math.Max(0, DivideUp(top - rowPhase, Map.StrideHeight)),
+                row = rowPhase + (stagedRow * Map.StrideHeight);
+            T* to = target + ((nint)stagedRow * Pitch);
+            Strided.Deal(source + skip + ((nint)(row - top) * Map.Width), (nint)Map.StrideHeight * Map.Width, end,
+                to + even, to + odd, Pitch, count, Math.Max(0, DivideUp(last - row, Map.StrideHeight)));
         }
     }
 

@@ -44,45 +44,52 @@ internal static unsafe class Strided
     }
 
     /// <summary>
-    /// Deals values to two rows in turn: <c>even[k] = from[2k]</c>, <c>odd[k] = from[2k + 1]</c>. Nothing is written
-    /// behind the rows.
+    /// Deals the values of rows to two rows each in turn: <c>even[k] = from[2k]</c>, <c>odd[k] = from[2k + 1]</c>.
+    /// Nothing is written behind the rows.
     /// </summary>
-    /// <param name="from">The first value.</param>
+    /// <param name="from">The first value of the first row.</param>
+    /// <param name="fromRow">Distance of the rows that are read.</param>
     /// <param name="end">The end of the memory that may be read.</param>
-    /// <param name="even">The first row.</param>
-    /// <param name="odd">The second row.</param>
-    /// <param name="count">Number of values of both rows together, 0 or more.</param>
+    /// <param name="even">The first row of even values.</param>
+    /// <param name="odd">The first row of odd values.</param>
+    /// <param name="toRow">Distance of the rows that are written.</param>
+    /// <param name="count">Number of values of a row that is read, 0 or more.</param>
+    /// <param name="rows">Number of rows that are read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Deal<T>(T* from, T* end, T* even, T* odd, int count) where T : unmanaged
+    public static void Deal<T>(T* from, nint fromRow, T* end, T* even, T* odd, nint toRow, int count, int rows)
+        where T : unmanaged
     {
         Debug.Assert(count >= 0);
-        int width = Vector512<T>.Count, ahead = Ahead / sizeof(T), k = 0;
-        if (Avx2.IsSupported)
+        int width = Vector512<T>.Count, ahead = Ahead / sizeof(T);
+        for (; rows > 0; rows--, from += fromRow, even += toRow, odd += toRow)
         {
-            for (; count >= 2 * width; count -= 2 * width, from += 2 * width, k += width)
+            int k = 0;
+            if (Avx2.IsSupported)
             {
-                Simd.Prefetch(from + ahead);
-                Simd.Prefetch(from + ahead + width);
-                Vector512<T> low = Simd.Load(from), high = Simd.Load(from + width);
-                Simd.Store(even + k, Even(low, high));
-                Simd.Store(odd + k, Odd(low, high));
+                T* at = from;
+                for (; count - (2 * k) > 0 && end - at >= 2 * width; at += 2 * width, k += width)
+                {
+                    Simd.Prefetch(at + ahead);
+                    Simd.Prefetch(at + ahead + width);
+                    Vector512<T> low = Simd.Load(at), high = Simd.Load(at + width);
+                    int left = count - (2 * k);
+                    if (left >= 2 * width)
+                    {
+                        Simd.Store(even + k, Even(low, high));
+                        Simd.Store(odd + k, Odd(low, high));
+                        continue;
+                    }
+
+                    Simd.StorePartial(even + k, Even(low, high), (left + 1) / 2);
+                    Simd.StorePartial(odd + k, Odd(low, high), left / 2);
+                }
             }
 
-            if (count > 0 && end - from >= 2 * width)
+            for (; 2 * k < count; k++)
             {
-                Simd.Prefetch(from + ahead);
-                Simd.Prefetch(from + ahead + width);
-                Vector512<T> low = Simd.Load(from), high = Simd.Load(from + width);
-                Simd.StorePartial(even + k, Even(low, high), (count + 1) / 2);
-                Simd.StorePartial(odd + k, Odd(low, high), count / 2);
-                return;
+                even[k] = from[2 * k];
+                if ((2 * k) + 1 < count) odd[k] = from[(2 * k) + 1];
             }
-        }
-
-        for (; count > 0; count -= 2, from += 2, k++)
-        {
-            even[k] = from[0];
-            if (count > 1) odd[k] = from[1];
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
@@ -32,6 +34,7 @@ internal static unsafe class PlaneFrame
         Workers.Run((int)((((long)planes * rowsY) + perChunk - 1) / perChunk), new Job<T>
         {
             X = x,
+            EndX = x + ((long)planes * rowsX * columnsX),
             Y = y,
             RowsX = rowsX,
             ColumnsX = columnsX,
@@ -46,7 +49,7 @@ internal static unsafe class PlaneFrame
 
     private struct Job<T> : IJob where T : unmanaged
     {
-        public T* X, Y;
+        public T* X, EndX, Y;
         public int RowsX, ColumnsX, RowsY, ColumnsY, RowCount, PerChunk, Top, Left;
 
         public readonly void Invoke(int chunk)
@@ -54,21 +57,35 @@ internal static unsafe class PlaneFrame
             // The columns of y that x has.
             int begin = Math.Clamp(Left, 0, ColumnsY), end = (int)Math.Clamp((long)Left + ColumnsX, begin, ColumnsY);
             int stop = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
-            for (int at = chunk * PerChunk; at < stop; at++)
+            T* last = Y + ((long)stop * ColumnsY);
+            int first = chunk * PerChunk, plane = first / RowsY, row = first - (plane * RowsY) - Top;
+            T* y = Y + ((long)first * ColumnsY);
+            for (int at = first; at < stop; at++, row++, y += ColumnsY)
             {
-                int plane = at / RowsY, row = at - (plane * RowsY) - Top;
-                var y = new Span<T>(Y + ((long)at * ColumnsY), ColumnsY);
-                if (row < 0 || row >= RowsX)
-                {
-                    y.Clear();
-                    continue;
-                }
-
-                y[..begin].Clear();
-                y[end..].Clear();
+                if (row == RowsY - Top) (plane, row) = (plane + 1, -Top);
                 T* x = X + ((((long)plane * RowsX) + row) * ColumnsX) + (begin - Left);
-                new ReadOnlySpan<T>(x, end - begin).CopyTo(y[begin..]);
+                if (row < 0 || row >= RowsX)
+                    new Span<T>(y, ColumnsY).Clear();
+                else if (last - y >= ColumnsY + Vector512<T>.Count && EndX - x >= end - begin + Vector512<T>.Count)
+                    CopyRow(x, y, begin, end);
+                else
+                {
+                    new Span<T>(y, begin).Clear();
+                    new ReadOnlySpan<T>(x, end - begin).CopyTo(new Span<T>(y + begin, end - begin));
+                    new Span<T>(y + end, ColumnsY - end).Clear();
+                }
             }
+        }
+
+        /// <summary>A row by packs. Each part may run over into what is written next: up to a pack behind the row.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void CopyRow(T* x, T* y, int begin, int end)
+        {
+            int width = Vector512<T>.Count;
+            for (int i = 0; i < begin; i += width) Simd.Store(y + i, Vector512<T>.Zero);
+            for (int i = begin; i < end; i += width) Simd.Store(y + i, Simd.Load(x + i - begin));
+            for (int i = end; i < ColumnsY; i += width) Simd.Store(y + i, Vector512<T>.Zero);
         }
     }
 }

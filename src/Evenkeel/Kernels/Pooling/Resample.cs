@@ -159,9 +159,17 @@ internal static unsafe class Resample
                 (int plane, int row) = Math.DivRem(at, outputRows);
                 int here = Math.Min(Math.Min(BlockRows, outputRows - row), end - at);
                 T* y = Y + ((nint)at * count);
-                Stretch(X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input), row, here, copy, lines, ends);
-                if (Columns.Axis.Blends) Mix(ends, y, stop, Rows.Left + row, Rows.Right + row, here);
-                else Repeat(ends, y, stop, here);
+                T* x = X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input);
+                if (Columns.Axis.Blends)
+                {
+                    Stretch(x, row, here, copy, lines, ends);
+                    Mix(ends, y, stop, Rows.Left + row, Rows.Right + row, here);
+                }
+                else
+                {
+                    Repeat(x, row, here, copy, y);
+                }
+
                 at += here;
             }
         }
@@ -187,15 +195,7 @@ internal static unsafe class Resample
                     continue;
                 }
 
-                T* from = x + ((nint)input * width);
-                if (End - from < Room<T>(width))
-                {
-                    new Span<T>(from, width).CopyTo(new Span<T>(copy, width));
-                    from = copy;
-                }
-
-                if (Columns.Axis.Blends) Blend(from, next);
-                else Copy(from, next);
+                Blend(Readable(x + ((nint)input * width), copy), next);
                 (former, latest) = (latest, input);
                 ends[i] = next;
                 next += step;
@@ -222,36 +222,55 @@ internal static unsafe class Resample
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Copy(T* x, T* to)
+        /// <summary>The same row, or its copy if packs cannot be read from all its places.</summary>
+        private readonly T* Readable(T* x, T* copy)
         {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output;
-            int* firsts = Columns.First;
-            for (int c = 0; c < count; c += width)
-            {
-                if (AreNear<T>(firsts + c, firsts + c))
-                {
-                    Simd.Store(to + c, Take(x, firsts + c, firsts + c));
-                    continue;
-                }
+            int width = Columns.Axis.Input;
+            if (End - x >= Room<T>(width)) return x;
+            new Span<T>(x, width).CopyTo(new Span<T>(copy, width));
+            return copy;
+        }
 
-                for (int k = c; k < Math.Min(count, c + width); k++) to[k] = x[firsts[k]];
+        /// <summary>The nearest input of each output; rows with the same input row are written together.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Repeat(T* x, int row, int rows, T* copy, T* y)
+        {
+            for (int end = row + rows; row < end;)
+            {
+                int input = Rows.First[row], same = 1;
+                while (row + same < end && Rows.First[row + same] == input) same++;
+                Repeat(Readable(x + ((nint)input * Columns.Axis.Input), copy), y, same);
+                row += same;
+                y += (nint)same * Columns.Axis.Output;
             }
         }
 
-        /// <summary>
-        /// A line for each row. It may be read beyond its end, and a last pack may run over as in <see cref="Mix"/>.
-        /// </summary>
+        /// <summary>Some equal rows. The last pack overlaps the one before, so that none runs over its row.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Repeat(T** ends, T* y, T* stop, int rows)
+        private readonly void Repeat(T* x, T* y, int rows)
         {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output;
-            for (; rows > 0; rows--, ends += 2, y += count)
+            int width = Vector512<T>.Count, count = Columns.Axis.Output, last = Math.Max(0, count - width);
+            int* firsts = Columns.First;
+            for (int i = 0; ; i += width)
             {
-                T* line = ends[0];
-                int whole = stop - y < count + width ? count - width + 1 : count, c = 0;
-                for (; c < whole; c += width) Simd.Store(y + c, Simd.Load(line + c));
-                for (; c < count; c++) y[c] = line[c];
+                int c = Math.Min(i, last);
+                T* to = y + c;
+                if (!AreNear<T>(firsts + c, firsts + c))
+                {
+                    for (int row = 0; row < rows; row++, to += count)
+                        for (int k = 0; k < Math.Min(count, width); k++) to[k] = x[firsts[c + k]];
+                }
+                else
+                {
+                    Vector512<T> values = Take(x, firsts + c, firsts + c);
+                    for (int row = 0; row < rows; row++, to += count)
+                    {
+                        if (count >= width) Simd.Store(to, values);
+                        else Simd.StorePartial(to, values, count);
+                    }
+                }
+
+                if (i >= last) return;
             }
         }
 
