@@ -21,6 +21,36 @@ internal static unsafe class PlaneTranspose
         Debug.Assert(count >= 0 && channels >= 0);
         Debug.Assert(row >= channels && (plane >= count || channels <= 1), "places or planes overlap");
         int channel = 0;
+        if (sizeof(T) == 4 && BlockTranspose.IsSupported)
+        {
+            // The places behind the last block of sixteen follow below.
+            int blocked = count & -BlockTranspose.Size;
+            for (; channel <= channels - BlockTranspose.Size && blocked > 0; channel += BlockTranspose.Size)
+            {
+                float* s = (float*)(source + channel), r = (float*)(result + (channel * plane));
+                var rule = new ShiftAndClip
+                {
+                    Bias = bias == null ? null : (float*)(bias + channel),
+                    Limit = Vector512.Create(fuseReLU ? 0 : float.NaN),
+                };
+                for (int p = 0; p < blocked; p += BlockTranspose.Size)
+                    BlockTranspose.Run(s + (p * row), row, r + p, plane, rule);
+                Quads(source + channel + (blocked * row), row, count - blocked, BlockTranspose.Size,
+                    result + (channel * plane) + blocked, plane, bias == null ? null : bias + channel, fuseReLU);
+            }
+        }
+
+        Quads(source + channel, row, count, channels - channel, result + (channel * plane), plane,
+            bias == null ? null : bias + channel, fuseReLU);
+    }
+
+    /// <summary>The same by blocks of four channels and four places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Quads<T>(
+        T* source, nint row, int count, int channels, T* result, nint plane, T* bias, bool fuseReLU)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int channel = 0;
         if (sizeof(T) == 4 && Sse.IsSupported)
         {
             for (; channel <= channels - 4; channel += 4)
@@ -67,6 +97,7 @@ internal static unsafe class PlaneTranspose
             for (int p = 0; p < count; p++, s += row) r[p] = Clip(*s + shift, limit);
         }
     }
+
     /// <summary>0 in place of values up to a limit.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Clip(Vector128<float> y, Vector128<float> limit) =>
@@ -74,4 +105,20 @@ internal static unsafe class PlaneTranspose
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static T Clip<T>(T y, T limit) where T : IFloatingPointIeee754<T> => y <= limit ? T.Zero : y;
+
+    /// <summary>A row of the result is a channel: with its bias, and 0 in place of values up to a limit.</summary>
+    private struct ShiftAndClip : IRowRule
+    {
+        /// <summary>The bias of the first row; null adds nothing but 0.</summary>
+        public float* Bias;
+
+        public Vector512<float> Limit;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly Vector512<float> Apply(Vector512<float> row, int index)
+        {
+            Vector512<float> y = row + Vector512.Create(Bias == null ? 0 : Bias[index]);
+            return Vector512.AndNot(y, Vector512.LessThanOrEqual(y, Limit));
+        }
+    }
 }

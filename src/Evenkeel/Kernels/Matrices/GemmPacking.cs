@@ -90,6 +90,15 @@ internal static unsafe class GemmPacking
         int width = Vector512<T>.Count;
         Debug.Assert(columns >= 1 && columns <= width);
         Debug.Assert(row >= width, "the rows of the target overlap");
+        if (sizeof(T) == 4 && BlockTranspose.IsSupported && columns == BlockTranspose.Size)
+        {
+            for (; k >= BlockTranspose.Size; k -= BlockTranspose.Size, b += BlockTranspose.Size)
+            {
+                BlockTranspose.Run<AsItIs>((float*)b, bRow, (float*)target, row, default);
+                target += BlockTranspose.Size * row;
+            }
+        }
+
         if (sizeof(T) == 4 && Sse.IsSupported)
         {
             for (int j = 0; j < width; j += 4)
