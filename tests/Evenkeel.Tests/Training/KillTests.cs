@@ -9,6 +9,7 @@ namespace Evenkeel.Tests.Training;
 /// <summary>
 /// A training in a process of its own (tests/Evenkeel.KillTarget) that is killed, or finds its folder taken.
 /// </summary>
+[Trait("Length", "long")]
 public sealed class KillTests(ITestOutputHelper output) : IDisposable
 {
     private const int Kills = 200, Runs = 2, Epochs = 40;
