@@ -8,6 +8,7 @@ namespace Evenkeel.Tests.Mpi;
 /// <summary>
 /// Nothing hangs: what goes wrong in one process ends all of them, with one message, and no half-written file stays.
 /// </summary>
+[Trait("Length", "long")]
 public sealed class MpiFaultTests
 {
     private const string KillsVariable = "EVENKEEL_MPI_KILLS";

@@ -8,6 +8,7 @@ namespace Evenkeel.Tests.Mpi;
 /// A training under <c>mpirun</c> ends with the bits of one process that has as many parts. Without Open MPI or MPICH
 /// (Debian: <c>openmpi-bin</c>, <c>mpich</c>) these tests are skipped.
 /// </summary>
+[Trait("Length", "long")]
 public sealed class MpiTests
 {
     private static readonly TimeSpan s_most = TimeSpan.FromSeconds(120);

@@ -7,6 +7,7 @@ using Xunit;
 namespace Evenkeel.Tests.Promises;
 
 /// <summary>What the lessons' LeNet must show on photographs of banknotes, over five seeds.</summary>
+[Trait("Length", "long")]
 public sealed class BanknotesBarTests
 {
     /// <summary>

@@ -5,6 +5,7 @@ using Xunit;
 namespace Evenkeel.Tests.Promises;
 
 /// <summary>What the lessons' LeNet with batch norm must show on Fashion-MNIST, over three seeds.</summary>
+[Trait("Length", "long")]
 public sealed class FashionBatchNormBarTests
 {
     [Fact]

@@ -4,6 +4,7 @@ using Xunit;
 namespace Evenkeel.Tests.Promises;
 
 /// <summary>What the lessons' LeNet without a norm must show on Fashion-MNIST, over three seeds.</summary>
+[Trait("Length", "long")]
 public sealed class FashionPlainBarTests
 {
     [Fact]

@@ -6,7 +6,7 @@ namespace Evenkeel.Tests.Promises;
 
 /// <summary>
 /// The trainings whose results the lessons' LeNets are held to. Each test of them takes minutes and has a class of its
-/// own: classes run side by side.
+/// own.
 /// </summary>
 internal static class LeNetBars
 {

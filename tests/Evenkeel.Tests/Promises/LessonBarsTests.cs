@@ -8,6 +8,7 @@ namespace Evenkeel.Tests.Promises;
 /// What the lesson's experiments must show on CIFAR-10: means over three seeds, of the figures and
 /// curves that the lab prints.
 /// </summary>
+[Trait("Length", "long")]
 public sealed class LessonBarsTests
 {
     // One process a seed, which loads the images once; weight-scale takes some six seconds.

@@ -14,7 +14,8 @@ public sealed class MemoryTests
     {
         string archive = RealData.Require("cifar-10-binary.tar.gz");
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads the peak from /proc");
-        using LabProcess lab = LabProcess.Start("run", "deep-net", "--json", "--data", Path.GetDirectoryName(archive)!);
+        using LabProcess lab = LabProcess.Start(
+            ["run", "deep-net", "--json", "--data", Path.GetDirectoryName(archive)!], environment: default);
         long peak = 0;
         while (!lab.Process.WaitForExit(2)) peak = Math.Max(peak, PeakBytes(lab.Process.Id));
         Assert.Equal(0, lab.Wait());
