@@ -68,7 +68,8 @@ internal sealed record SpeedCase(
     private static Torch Laid(Torch x, bool isChannelsLast)
     {
         if (!isChannelsLast) return x;
-        long[] last = x.dim() == 5 ? [0, 2, 3, 4, 1] : [0, 2, 3, 1], first = x.dim() == 5 ? [0, 4, 1, 2, 3] : [0, 3, 1, 2];
+        bool isVolume = x.dim() == 5;
+        long[] last = isVolume ? [0, 2, 3, 4, 1] : [0, 2, 3, 1], first = isVolume ? [0, 4, 1, 2, 3] : [0, 3, 1, 2];
         return x.permute(last).contiguous().permute(first);
     }
 }

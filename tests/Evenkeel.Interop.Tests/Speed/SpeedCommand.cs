@@ -98,9 +98,8 @@ internal static class SpeedCommand
     /// </summary>
     private static void KeepFreedMemory()
     {
-        Option(MmapMax, 0);
-        Option(TrimThreshold, int.MaxValue);
-        Option(TopPad, 1 << 28);
+        if (Option(MmapMax, 0) == 0 || Option(TrimThreshold, int.MaxValue) == 0 || Option(TopPad, 1 << 28) == 0)
+            Console.WriteLine("The C library keeps no freed memory: PyTorch looks slower here than it can be.");
     }
 
     [DllImport("libc", EntryPoint = "mallopt")]

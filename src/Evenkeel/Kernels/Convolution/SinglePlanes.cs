@@ -53,7 +53,12 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
             _fuseReLU = of.FuseReLU,
             _isNine = Gemm.IsWide && map is
             {
-                KernelHeight: 3, KernelWidth: 3, StrideHeight: 1, StrideWidth: 1, DilationHeight: 1, DilationWidth: 1
+                KernelHeight: 3,
+                KernelWidth: 3,
+                StrideHeight: 1,
+                StrideWidth: 1,
+                DilationHeight: 1,
+                DilationWidth: 1,
             },
             _source = of.Source,
             _sourceEnd = of.SourceEnd,

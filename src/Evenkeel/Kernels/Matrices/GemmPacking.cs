@@ -80,6 +80,9 @@ internal static unsafe class GemmPacking
         }
     }
 
+    /// <summary>How far ahead a row is requested that becomes a column, in elements.</summary>
+    private const int Ahead = 64;
+
     /// <summary>
     /// One pack of columns of op(B) = Bᵀ: <c>target[p·row + j] = b[j·bRow + p]</c>. Columns beyond
     /// <paramref name="columns"/> repeat the last one; their sums are not used.
@@ -94,6 +97,8 @@ internal static unsafe class GemmPacking
         {
             for (; k >= BlockTranspose.Size; k -= BlockTranspose.Size, b += BlockTranspose.Size)
             {
+                // Sixteen rows, each on pages of its own, are more than the hardware foresees.
+                for (nint i = 0; i < BlockTranspose.Size; i++) Simd.Prefetch(b + (i * bRow) + Ahead);
                 BlockTranspose.Run<AsItIs>((float*)b, bRow, (float*)target, row, default);
                 target += BlockTranspose.Size * row;
             }
