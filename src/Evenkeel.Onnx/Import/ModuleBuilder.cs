@@ -256,7 +256,7 @@ internal sealed class ModuleBuilder
             _steps.Add(new Program.Step(node.ToString(),
                 [.. inputs.Select(input => input.Length == 0 ? -1 : SlotOf(input))],
                 [.. node.Outputs.Select(output => output.Length == 0 || !_used.Contains(output) ? -1 : SlotOf(output))],
-                step.Kernel, step.Layer, step.IsReLU, step.Rank, step.Check));
+                step.Kernel, step.Layer, step.IsReLU, step.IsSum, step.Rank, step.Check));
         }
         catch (Refusal refusal)
         {

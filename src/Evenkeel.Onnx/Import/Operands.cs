@@ -57,6 +57,8 @@ internal sealed class Pass(
         ? x.With(tape.Input(x.Tensor.Detach()))
         : x;
 
+    public Tape? Tape => tape;
+
     public long? FixedBatch => fixedBatch;
 
     public int? Batch => batch;

@@ -10,10 +10,12 @@ internal delegate Operation Factory(Node node);
 /// <param name="Kernel">What it computes.</param>
 /// <param name="Layer">The number of the layer that it is, or -1.</param>
 /// <param name="IsReLU">Whether it is a ReLU.</param>
+/// <param name="IsSum">Whether it is the sum of two values.</param>
 /// <param name="Rank">The number of dimensions that the layer takes; the kernel takes others. Null for any.</param>
 /// <param name="Check">Asks the pass for the memory of a layer's output, for an input of a shape.</param>
 internal readonly record struct Operation(
-    Kernel Kernel, int Layer = -1, bool IsReLU = false, int? Rank = null, Action<Shape, Pass>? Check = null)
+    Kernel Kernel, int Layer = -1, bool IsReLU = false, bool IsSum = false, int? Rank = null,
+    Action<Shape, Pass>? Check = null)
 {
     public static Operation Of(int layer, Action<Shape, Pass>? check = null) =>
         new(x => [x[0].With(x.Pass.Layers[layer].Forward(x.Float(0)))], layer, Check: check);

@@ -18,12 +18,13 @@ internal sealed class Program
     /// <param name="Outputs">The slots of its outputs; -1 for one that nobody uses.</param>
     /// <param name="Kernel">What it computes, if it is not one layer on one input.</param>
     /// <param name="Layer">The number of the layer that it is, or -1.</param>
-    /// <param name="IsReLU">Whether it is a ReLU, which the layer before it may apply in its own pass.</param>
+    /// <param name="IsReLU">Whether it is a ReLU: the layer or the sum before it may apply it in its own pass.</param>
+    /// <param name="IsSum">Whether it is the sum of two values.</param>
     /// <param name="Rank">The number of dimensions that the layer takes; the kernel takes others. Null for any.</param>
     /// <param name="Check">Asks for the memory of a layer's output; null if there is no need.</param>
     public sealed record Step(
-        string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU, int? Rank,
-        Action<Shape, Pass>? Check);
+        string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU, bool IsSum,
+        int? Rank, Action<Shape, Pass>? Check);
 
     private int[] _soleConsumers = [];
     private int[][] _lastUses = [];
@@ -122,6 +123,7 @@ internal sealed class Program
                 return;
             }
 
+            if (step.IsSum && RunSumWithReLU(step, slots, pass, done)) return;
             if (operands.Length < step.Inputs.Length) operands = new Value?[step.Inputs.Length];
             for (int k = 0; k < step.Inputs.Length; k++)
                 operands[k] = step.Inputs[k] < 0 ? null : slots[step.Inputs[k]];
@@ -251,6 +253,22 @@ internal sealed class Program
 
         Value y = x.With(layer.Forward(x.Tensor));
         if (output >= 0) slots[output] = y;
+    }
+
+    /// <summary>A sum with the ReLU that alone takes it, if both can be one pass over memory.</summary>
+    private bool RunSumWithReLU(Step step, Value?[] slots, Pass pass, bool[] done)
+    {
+        int output = step.Outputs[0], next = output < 0 ? -1 : _soleConsumers[output];
+        if (next < 0 || !Steps[next].IsReLU) return false;
+        if (slots[step.Inputs[0]] is not { IsFloat: true } a || slots[step.Inputs[1]] is not { IsFloat: true } b)
+            return false;
+        (a, b) = (pass.Entered(a), pass.Entered(b));
+        if (!SumWithReLU.Applies(pass.Tape, a.Tensor, b.Tensor)) return false;
+        pass.Fitting(a.Shape);
+        if (Steps[next].Outputs[0] is var place and >= 0)
+            slots[place] = a.With(SumWithReLU.Apply(pass.Tape!, a.Tensor, b.Tensor));
+        done[next] = true;
+        return true;
     }
 
     /// <summary>For each slot the only step that takes it; -1 if there are more, or none, or it is an output.</summary>

@@ -37,6 +37,8 @@ internal static class SpeedCommand
             else return null;
         }
 
+        if (Environment.GetEnvironmentVariable("DOTNET_TieredCompilation") != "0")
+            Console.WriteLine("Some methods may not be optimized yet: set DOTNET_TieredCompilation=0.");
         KeepFreedMemory();
         torch.set_num_threads(threads);
         Compute.Threads = threads;

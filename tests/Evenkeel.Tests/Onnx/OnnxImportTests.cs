@@ -130,6 +130,26 @@ public sealed class OnnxImportTests
         Assert.Equal(fused.ToArray<float>(), module.Forward(x).ToArray<float>());
     }
 
+    [Fact]
+    public void A_sum_and_its_relu_are_one_pass_with_the_same_bits()
+    {
+        OnnxModule module = new OnnxGraph().Input("x", 2, 3, 7).Output("y", "z")
+            .Node("Neg", "x", "n").Node("Exp", "n", "e").Node("Add", ["x", "n"], ["zero"])
+            .Node("Add", ["x", "e"], ["s"]).Node("Relu", "s", "y").Node("Relu", "zero", "r")
+            .Node("Add", ["r", "y"], ["z"]).ToModule();
+        Tensor x = Drawn(2, 3, 7);
+        float[] expected = [.. x.ToArray<float>().Select(static value => Math.Max(0, value + MathF.Exp(-value)))];
+        foreach (string output in new[] { "y", "z" })
+        {
+            float[] Run(Tensor input) =>
+                module.Run(new Dictionary<string, Tensor> { ["x"] = input })[output].ToArray<float>();
+            float[] apart = Run(new Tape(Mode.Eval, recordGradients: true).Input(x));
+            Assert.Equal(apart, Run(x));
+            Assert.Equal(apart, Run(new Tape(Mode.Eval).Input(x)));
+            Assert.Equal(expected, apart, static (a, b) => Math.Abs(a - b) < 1e-5f);
+        }
+    }
+
     [Theory]
     [InlineData(12, 1)]
     [InlineData(13, -1)]

@@ -7,7 +7,8 @@ internal static class Arithmetic
 {
     public static void AddTo(Dictionary<string, Factory> all)
     {
-        all["Add"] = Binary(static (a, b) => a + b, static (a, b) => a + b);
+        Factory sum = Binary(static (a, b) => a + b, static (a, b) => a + b);
+        all["Add"] = node => sum(node) with { IsSum = true };
         all["Sub"] = Binary(static (a, b) => a - b, static (a, b) => a - b);
         all["Mul"] = Binary(static (a, b) => a * b, static (a, b) => a * b);
         all["Div"] = Binary(static (a, b) => a / b, Divided);
