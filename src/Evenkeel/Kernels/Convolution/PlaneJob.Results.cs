@@ -146,7 +146,7 @@ internal unsafe partial struct PlaneJob<T>
         for (int i = free; i < rows; i++)
         {
             Vector512<T> y = Simd.Load(sums + ((nint)i * pitch)) + shift;
-            Simd.StorePartial(result + (i * resultRow), Clip(y, limit), columns);
+            Simd.StorePartial(result + (i * resultRow), Simd.ZeroUpTo(y, limit), columns);
         }
     }
 
@@ -162,7 +162,7 @@ internal unsafe partial struct PlaneJob<T>
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
         for (int j = 0; j < length; j += Width)
         {
-            Simd.Store(sums + j, Clip(Simd.Load(sums + j) + shift, limit));
+            Simd.Store(sums + j, Simd.ZeroUpTo(Simd.Load(sums + j) + shift, limit));
         }
 
         for (; rows > 0; rows--, sums += pitch, result += rowStep)
@@ -177,8 +177,8 @@ internal unsafe partial struct PlaneJob<T>
         for (; rows > 0; rows--, sums += pitch, result += resultRow)
         {
             for (int j = 0; j <= columns - width; j += width)
-                Simd.Store(result + j, Clip(Simd.Load(sums + j) + shift, limit));
-            Simd.Store(result + columns - width, Clip(Simd.Load(sums + columns - width) + shift, limit));
+                Simd.Store(result + j, Simd.ZeroUpTo(Simd.Load(sums + j) + shift, limit));
+            Simd.Store(result + columns - width, Simd.ZeroUpTo(Simd.Load(sums + columns - width) + shift, limit));
         }
     }
 
@@ -187,10 +187,6 @@ internal unsafe partial struct PlaneJob<T>
     {
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(Limit);
         for (; rows > 0; rows--, sums += pitch, result += resultRow)
-            Simd.Store(result, Clip(Simd.Load(sums) + shift, limit));
+            Simd.Store(result, Simd.ZeroUpTo(Simd.Load(sums) + shift, limit));
     }
-    /// <summary>0 in place of values up to a limit.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Clip(Vector512<T> y, Vector512<T> limit) =>
-        Vector512.AndNot(y, Vector512.LessThanOrEqual(y, limit));
 }

@@ -115,10 +115,7 @@ internal static unsafe class PlaneTranspose
         public Vector512<float> Limit;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Vector512<float> Apply(Vector512<float> row, int index)
-        {
-            Vector512<float> y = row + Vector512.Create(Bias == null ? 0 : Bias[index]);
-            return Vector512.AndNot(y, Vector512.LessThanOrEqual(y, Limit));
-        }
+        public readonly Vector512<float> Apply(Vector512<float> row, int index) =>
+            Simd.ZeroUpTo(row + Vector512.Create(Bias == null ? 0 : Bias[index]), Limit);
     }
 }

@@ -320,5 +320,5 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(T* to, Vector512<T> y, Vector512<T> limit) =>
-        Simd.Store(to, Vector512.AndNot(y, Vector512.LessThanOrEqual(y, limit)));
+        Simd.Store(to, Simd.ZeroUpTo(y, limit));
 }

@@ -112,10 +112,8 @@ internal static unsafe class Strided
         Vector512<T> add = Simd.Broadcast(shift), most = Simd.Broadcast(limit);
         for (; count > 0; count -= 2 * width, even += width, odd += width, to += 2 * width)
         {
-            Vector512<T> a = Simd.Load(even) + add, b = Simd.Load(odd) + add;
-            a = Vector512.AndNot(a, Vector512.LessThanOrEqual(a, most));
-            b = Vector512.AndNot(b, Vector512.LessThanOrEqual(b, most));
-            (Vector512<T> low, Vector512<T> high) = Interleave(a, b);
+            (Vector512<T> low, Vector512<T> high) = Interleave(
+                Simd.ZeroUpTo(Simd.Load(even) + add, most), Simd.ZeroUpTo(Simd.Load(odd) + add, most));
             if (count >= 2 * width)
             {
                 Simd.Store(to, low);

@@ -123,6 +123,11 @@ internal static unsafe class Simd
         return Vector512.LessThan(LongLanes, Vector512.Create((long)count)).As<long, T>();
     }
 
+    /// <summary>0 in place of values up to a limit: 0 for max(y, 0), NaN for all values as they are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> ZeroUpTo<T>(Vector512<T> y, Vector512<T> limit) =>
+        Vector512.AndNot(y, Vector512.LessThanOrEqual(y, limit));
+
     /// <summary>
     /// Loads <paramref name="count"/> &lt; pack values and fills the other lanes with <paramref name="fill"/>. It reads
     /// no memory beyond the values.
