@@ -26,6 +26,14 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Load<T>(T* p) where T : unmanaged => Vector512.Load(p);
 
+    /// <summary>Eight ints as longs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<long> LoadLongs(int* p)
+    {
+        (Vector256<long> low, Vector256<long> high) = Vector256.Widen(Vector256.Load(p));
+        return Vector512.Create(low, high);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<T>(T* p, Vector512<T> v) where T : unmanaged => v.Store(p);
 

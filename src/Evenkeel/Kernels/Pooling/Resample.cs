@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
@@ -33,6 +32,8 @@ internal static unsafe class Resample
         Debug.Assert(planes >= 0);
         Debug.Assert(Contracts.AreApart(x, planes * inputs, y, planes * outputs), "y overlaps x");
         int all = planes * rows.Axis.Output, perChunk = Math.Max(1, ChunkElements / columns.Axis.Output);
+        bool streams = planes * outputs * sizeof(T) >= CacheSizes.LastLevel
+            && columns.Axis.Output % Vector512<T>.Count == 0 && (nint)y % Simd.Alignment == 0;
         Workers.Run((int)(((long)all + perChunk - 1) / perChunk), new ForwardJob<T>
         {
             X = x,
@@ -42,6 +43,7 @@ internal static unsafe class Resample
             Columns = columns,
             RowCount = all,
             PerChunk = perChunk,
+            Streams = streams,
         });
     }
 
@@ -84,213 +86,126 @@ internal static unsafe class Resample
     private static nint Room<T>(int count) where T : unmanaged, IFloatingPointIeee754<T> =>
         (count + ResampleTable<T>.LaneTerms + (4 * Vector512<T>.Count) - 1) & -Vector512<T>.Count;
 
-    /// <summary>
-    /// Whether <see cref="Take"/> reaches the places of a pack, the last of which are at <paramref name="last"/>. If
-    /// not, values are read one by one.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool AreNear<T>(int* first, int* last) => Avx512F.IsSupported
-        ? last[Vector512<T>.Count - 1] - first[0] < 2 * Vector512<T>.Count
-        : Avx2.IsSupported && typeof(T) == typeof(float) && last[7] - first[0] < 16 && last[15] - first[8] < 16;
-
-    /// <summary>
-    /// The values <c>x[places[lane]]</c>, picked from two packs that begin at the first place, or from two half packs
-    /// for each half of the lanes.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Take<T>(T* x, int* places, int* first) where T : unmanaged
-    {
-        if (!Avx512F.IsSupported)
-        {
-            return Vector512.Create(
-                TakeHalf((float*)x, places, first[0]), TakeHalf((float*)x, places + 8, first[8])).As<float, T>();
-        }
-
-        Vector512<T> low = Simd.Load(x + first[0]), high = Simd.Load(x + first[0] + Vector512<T>.Count);
-        if (typeof(T) == typeof(float))
-        {
-            return Avx512F.PermuteVar16x32x2(
-                low.AsSingle(), Simd.Load(places) - Vector512.Create(first[0]), high.AsSingle()).As<float, T>();
-        }
-
-        return Avx512F.PermuteVar8x64x2(
-            low.AsDouble(), Longs(places) - Vector512.Create((long)first[0]), high.AsDouble()).As<double, T>();
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> TakeHalf(float* x, int* places, int first)
-    {
-        // The permutation reads the lowest three bits of a lane's number.
-        Vector256<int> lanes = Vector256.Load(places) - Vector256.Create(first);
-        Vector256<float> near = Avx2.PermuteVar8x32(Vector256.Load(x + first), lanes),
-            far = Avx2.PermuteVar8x32(Vector256.Load(x + first + 8), lanes);
-        return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(), far, near);
-    }
-
     /// <summary>All ones in the lanes whose count is above a number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Above<T>(int* counts, int number) => typeof(T) == typeof(float)
         ? Vector512.GreaterThan(Simd.Load(counts), Vector512.Create(number)).As<int, T>()
-        : Vector512.GreaterThan(Longs(counts), Vector512.Create((long)number)).As<long, T>();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<long> Longs(int* p)
-    {
-        (Vector256<long> low, Vector256<long> high) = Vector256.Widen(Vector256.Load(p));
-        return Vector512.Create(low, high);
-    }
+        : Vector512.GreaterThan(Simd.LoadLongs(counts), Vector512.Create((long)number)).As<long, T>();
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
         public T* X, Y, End;
         public ResampleTable<T> Rows, Columns;
         public int RowCount, PerChunk;
+        public bool Streams;
 
         public readonly void Invoke(int chunk)
         {
             int outputRows = Rows.Axis.Output, count = Columns.Axis.Output;
-            nint room = Room<T>(Columns.Axis.Input), line = Room<T>(count);
-            T* copy = (T*)GemmPacking.Scratch((room + (2 * BlockRows * line)) * sizeof(T)), lines = copy + room;
-            T** ends = stackalloc T*[2 * BlockRows];
+            int width = Vector512<T>.Count, last = Math.Max(0, count - width);
             int end = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
-            T* stop = Y + ((nint)end * count);
             for (int at = chunk * PerChunk; at < end;)
             {
                 (int plane, int row) = Math.DivRem(at, outputRows);
                 int here = Math.Min(Math.Min(BlockRows, outputRows - row), end - at);
-                T* y = Y + ((nint)at * count);
-                T* x = X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input);
-                if (Columns.Axis.Blends)
+                T* x = X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input), y = Y + ((nint)at * count);
+                for (int i = 0; ; i += width)
                 {
-                    Stretch(x, row, here, copy, lines, ends);
-                    Mix(ends, y, stop, Rows.Left + row, Rows.Right + row, here);
-                }
-                else
-                {
-                    Repeat(x, row, here, copy, y);
+                    // The last pack overlaps the one before, so that none runs over its row.
+                    int c = Math.Min(i, last);
+                    Column(x, y + c, row, here, c);
+                    if (i >= last) break;
                 }
 
                 at += here;
             }
+
+            if (Streams) Simd.StreamFence();
         }
 
         /// <summary>
-        /// Stretches or shrinks each input row that a block of output rows reads, once. An output row is made from two
-        /// of these lines, or is one of them: <c>ends[2i]</c> and <c>ends[2i + 1]</c>. The lines are read after all are
-        /// written, so no load waits for a store.
+        /// A pack of columns of some rows, from <paramref name="c"/> on. Rows at the end of the tensor are read value
+        /// by value, since packs would reach beyond it.
         /// </summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Stretch(T* x, int row, int rows, T* copy, T* lines, T** ends)
+        private readonly void Column(T* x, T* y, int row, int rows, int c)
         {
-            int width = Columns.Axis.Input;
-            nint step = Room<T>(Columns.Axis.Output);
-            int former = -1, latest = -1;
-            T* next = lines;
-            for (int i = 0; i < 2 * rows; i++)
-            {
-                int input = (i & 1) == 0 ? Rows.First[row + (i / 2)] : Rows.Second[row + (i / 2)];
-                if (input == latest || (input == former && former >= 0))
-                {
-                    ends[i] = next - (input == latest ? step : 2 * step);
-                    continue;
-                }
-
-                Blend(Readable(x + ((nint)input * width), copy), next);
-                (former, latest) = (latest, input);
-                ends[i] = next;
-                next += step;
-            }
+            int* near = Columns.First + c, far = Columns.Second + c;
+            T* last = x + ((nint)Rows.Second[row + rows - 1] * Columns.Axis.Input);
+            bool isInside = End - last >= Room<T>(Columns.Axis.Input);
+            if (isInside && FromOnePack<T>.Reaches(near, far)) Column<FromOnePack<T>>(x, y, row, rows, c);
+            else if (isInside && FromTwoPacks<T>.Reaches(near, far)) Column<FromTwoPacks<T>>(x, y, row, rows, c);
+            else Column<FromAnywhere<T>>(x, y, row, rows, c);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Blend(T* x, T* to)
+        private readonly void Column<TPicker>(T* x, T* y, int row, int rows, int c) where TPicker : struct, IPicker<T>
         {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output;
-            int* firsts = Columns.First, seconds = Columns.Second;
-            T* lefts = Columns.Left, rights = Columns.Right;
-            for (int c = 0; c < count; c += width)
-            {
-                if (AreNear<T>(firsts + c, seconds + c))
-                {
-                    Vector512<T> first = Take(x, firsts + c, firsts + c), second = Take(x, seconds + c, firsts + c);
-                    Simd.Store(to + c, Simd.Fma(second, Simd.Load(rights + c), first * Simd.Load(lefts + c)));
-                    continue;
-                }
-
-                for (int k = c; k < Math.Min(count, c + width); k++)
-                    to[k] = Simd.Fma(x[seconds[k]], rights[k], x[firsts[k]] * lefts[k]);
-            }
-        }
-
-        /// <summary>The same row, or its copy if packs cannot be read from all its places.</summary>
-        private readonly T* Readable(T* x, T* copy)
-        {
-            int width = Columns.Axis.Input;
-            if (End - x >= Room<T>(width)) return x;
-            new Span<T>(x, width).CopyTo(new Span<T>(copy, width));
-            return copy;
-        }
-
-        /// <summary>The nearest input of each output; rows with the same input row are written together.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Repeat(T* x, int row, int rows, T* copy, T* y)
-        {
-            for (int end = row + rows; row < end;)
-            {
-                int input = Rows.First[row], same = 1;
-                while (row + same < end && Rows.First[row + same] == input) same++;
-                Repeat(Readable(x + ((nint)input * Columns.Axis.Input), copy), y, same);
-                row += same;
-                y += (nint)same * Columns.Axis.Output;
-            }
-        }
-
-        /// <summary>Some equal rows. The last pack overlaps the one before, so that none runs over its row.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Repeat(T* x, T* y, int rows)
-        {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output, last = Math.Max(0, count - width);
-            int* firsts = Columns.First;
-            for (int i = 0; ; i += width)
-            {
-                int c = Math.Min(i, last);
-                T* to = y + c;
-                if (!AreNear<T>(firsts + c, firsts + c))
-                {
-                    for (int row = 0; row < rows; row++, to += count)
-                        for (int k = 0; k < Math.Min(count, width); k++) to[k] = x[firsts[c + k]];
-                }
-                else
-                {
-                    Vector512<T> values = Take(x, firsts + c, firsts + c);
-                    for (int row = 0; row < rows; row++, to += count)
-                    {
-                        if (count >= width) Simd.Store(to, values);
-                        else Simd.StorePartial(to, values, count);
-                    }
-                }
-
-                if (i >= last) return;
-            }
+            if (Columns.Axis.Blends) Blend<TPicker>(x, y, row, rows, c);
+            else Repeat<TPicker>(x, y, row, rows, c);
         }
 
         /// <summary>
-        /// y = upper·a + lower·b for each row. The lines a and b may be read beyond their ends. A last pack may run
-        /// over into the rows that are written next.
+        /// Walks down the rows with the two stretched input rows that an output row blends. Each input row is
+        /// stretched once.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Mix(T** ends, T* y, T* stop, T* uppers, T* lowers, int rows)
+        private readonly void Blend<TPicker>(T* x, T* y, int row, int rows, int c)
+            where TPicker : struct, IPicker<T>
         {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output;
-            for (; rows > 0; rows--, ends += 2, y += count)
+            int inputs = Columns.Axis.Input, count = Columns.Axis.Output;
+            int* near = Columns.First + c, far = Columns.Second + c;
+            Vector512<T> first = TPicker.Lanes(near, near), second = TPicker.Lanes(far, near);
+            Vector512<T> left = Simd.Load(Columns.Left + c), right = Simd.Load(Columns.Right + c);
+            Vector512<T> upper = default, lower = default;
+            int upperRow = -1, lowerRow = -1;
+            for (int o = row; o < row + rows; o++, y += count)
             {
-                T* a = ends[0], b = ends[1];
-                Vector512<T> up = Simd.Broadcast(*uppers++), low = Simd.Broadcast(*lowers++);
-                int whole = stop - y < count + width ? count - width + 1 : count, c = 0;
-                for (; c < whole; c += width)
-                    Simd.Store(y + c, Simd.Fma(Simd.Load(b + c), low, Simd.Load(a + c) * up));
-                for (; c < count; c++) y[c] = Simd.Fma(b[c], low[0], a[c] * up[0]);
+                if (Rows.First[o] != upperRow)
+                {
+                    upperRow = Rows.First[o];
+                    T* from = x + ((nint)upperRow * inputs);
+                    upper = upperRow == lowerRow ? lower
+                        : Simd.Fma(TPicker.Pick(from, second, far, near), right,
+                            TPicker.Pick(from, first, near, near) * left);
+                }
+
+                if (Rows.Second[o] != lowerRow)
+                {
+                    lowerRow = Rows.Second[o];
+                    T* from = x + ((nint)lowerRow * inputs);
+                    lower = lowerRow == upperRow ? upper
+                        : Simd.Fma(TPicker.Pick(from, second, far, near), right,
+                            TPicker.Pick(from, first, near, near) * left);
+                }
+
+                Put(y, Simd.Fma(lower, Simd.Broadcast(Rows.Right[o]), upper * Simd.Broadcast(Rows.Left[o])));
             }
+        }
+
+        /// <summary>The nearest input of each output. An input row is read once for the rows that repeat it.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Repeat<TPicker>(T* x, T* y, int row, int rows, int c) where TPicker : struct, IPicker<T>
+        {
+            int inputs = Columns.Axis.Input, count = Columns.Axis.Output, input = -1;
+            int* near = Columns.First + c;
+            Vector512<T> lanes = TPicker.Lanes(near, near), values = default;
+            for (int o = row; o < row + rows; o++, y += count)
+            {
+                if (Rows.First[o] != input)
+                {
+                    input = Rows.First[o];
+                    values = TPicker.Pick(x + ((nint)input * inputs), lanes, near, near);
+                }
+
+                Put(y, values);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly void Put(T* to, Vector512<T> values)
+        {
+            if (Streams) Simd.StoreStream(to, values);
+            else if (Columns.Axis.Output >= Vector512<T>.Count) Simd.Store(to, values);
+            else Simd.StorePartial(to, values, Columns.Axis.Output);
         }
     }
 
@@ -361,13 +276,14 @@ internal static unsafe class Resample
             for (int i = 0; ; i += width)
             {
                 int c = Math.Min(i, last);
-                if (terms <= ResampleTable<T>.LaneTerms && AreNear<T>(begins + c, begins + c))
+                if (terms <= ResampleTable<T>.LaneTerms && FromTwoPacks<T>.Reaches(begins + c, begins + c))
                 {
-                    Vector512<T> sum = default;
+                    Vector512<T> sum = default, lanes = FromTwoPacks<T>.Lanes(begins + c, begins + c);
                     for (int k = 0; k < terms; k++)
                     {
                         Vector512<T> next = Simd.Fma(
-                            Take(sums + k, begins + c, begins + c), Simd.Load(shares + (k * step) + c), sum);
+                            FromTwoPacks<T>.Pick(sums + k, lanes, begins + c, begins + c),
+                            Simd.Load(shares + (k * step) + c), sum);
                         sum = Vector512.ConditionalSelect(Above<T>(counts + c, k), next, sum);
                     }
 
