@@ -34,23 +34,16 @@ internal sealed class GELUOp : UnaryElementwise<GELUOp.Formula>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
-            where T : unmanaged, IFloatingPointIeee754<T>
-        {
-            Vector512<T> half = Vector512.Create(T.CreateTruncating(0.5));
-            return x * (half + (half * VectorMath.Erf(x * Vector512.Create(T.CreateTruncating(0.70710678118654752)))));
-        }
+            where T : unmanaged, IFloatingPointIeee754<T> => x * VectorMath.NormalCdf(x);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Gradient<T>(
             Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
             where T : unmanaged, IFloatingPointIeee754<T>
         {
-            Vector512<T> half = Vector512.Create(T.CreateTruncating(0.5));
-            Vector512<T> cdf =
-                half + (half * VectorMath.Erf(x * Vector512.Create(T.CreateTruncating(0.70710678118654752))));
-            Vector512<T> pdf =
-                VectorMath.Exp(-half * x * x) * Vector512.Create(T.CreateTruncating(0.39894228040143268));
-            return dy * (cdf + (x * pdf));
+            Vector512<T> pdf = VectorMath.Exp(Vector512.Create(T.CreateTruncating(-0.5)) * x * x)
+                * Vector512.Create(T.CreateTruncating(0.39894228040143268));
+            return dy * (VectorMath.NormalCdf(x) + (x * pdf));
         }
     }
 }

@@ -64,6 +64,15 @@ internal static partial class VectorMath
         ? ErfSingle(x.AsSingle()).As<float, T>()
         : ErfDouble(x.AsDouble()).As<double, T>();
 
+    /// <summary>The normal distribution function Φ(x) = (1 + erf(x/√2))/2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> NormalCdf<T>(Vector512<T> x)
+    {
+        if (typeof(T) == typeof(float)) return NormalCdfSingle(x.AsSingle()).As<float, T>();
+        Vector512<double> half = C(0.5);
+        return (half + (half * ErfDouble(x.AsDouble() * C(0.70710678118654752)))).As<double, T>();
+    }
+
     /// <summary>Sine of x in radians, |x| ≤ <see cref="MaxAngle"/>; NaN beyond.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Sin<T>(Vector512<T> x)

@@ -14,8 +14,11 @@ internal static unsafe class MaxPoolLanes
     /// <summary>Floats of a column in scratch memory: two packs.</summary>
     private const int Cell = 2 * Lanes;
 
+    /// <summary>Longer rows are pooled faster by packs of neighbours, which need no transposition.</summary>
+    private const int MostColumns = 64;
+
     /// <summary>y and, if wanted, the winners from x.</summary>
-    /// <remarks>False if there are too few volumes or too large windows.</remarks>
+    /// <remarks>False if there are too few volumes, too long rows or too large windows.</remarks>
     /// <param name="x">The volumes.</param>
     /// <param name="y">The results.</param>
     /// <param name="winners">Receives one place per result, or null.</param>
@@ -23,7 +26,7 @@ internal static unsafe class MaxPoolLanes
     [SkipLocalsInit]
     public static bool TryForward(float* x, float* y, int* winners, in PoolShape shape)
     {
-        if (!LanePlan.Fits(shape)) return false;
+        if (shape.Columns.Input > MostColumns || !LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
         if (!LanePlan.TryCreate(shape, isBackward: false, Cell * sizeof(float), 2, numbers, out LanePlan plan))
             return false;

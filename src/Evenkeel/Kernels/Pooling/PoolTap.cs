@@ -138,9 +138,14 @@ internal unsafe struct PoolTap
             values = Vector512.Create(Half(row + tap->_first, row + tap->_second, tap->_index),
                 Half(row + tap->_firstOfHigh, row + tap->_secondOfHigh, tap->_index + (Lanes / 2)));
         }
+        else if (Avx2.IsSupported)
+        {
+            values = Vector512.Create(Avx2.GatherVector256(row, Vector256.Load(tap->_source), sizeof(float)),
+                Avx2.GatherVector256(row, Vector256.Load(tap->_source + (Lanes / 2)), sizeof(float)));
+        }
         else
         {
-            values = Gather(row, tap->_source);
+            values = OneByOne(row, tap->_source);
         }
 
         return tap->_isWhole
@@ -159,14 +164,8 @@ internal unsafe struct PoolTap
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Vector512<float> Gather(float* row, int* source)
+    private static Vector512<float> OneByOne(float* row, int* source)
     {
-        if (Avx2.IsSupported)
-        {
-            return Vector512.Create(Avx2.GatherVector256(row, Vector256.Load(source), sizeof(float)),
-                Avx2.GatherVector256(row, Vector256.Load(source + 8), sizeof(float)));
-        }
-
         float* values = stackalloc float[Lanes];
         for (int lane = 0; lane < Lanes; lane++) values[lane] = row[source[lane]];
         return Vector512.Load(values);
