@@ -12,6 +12,9 @@ internal static unsafe class PlaneFrame
 {
     private const int ChunkElements = 1 << 15;
 
+    /// <summary>Rows of a plane that are copied together.</summary>
+    private const int BlockRows = 16;
+
     /// <summary>y from x.</summary>
     /// <param name="x">The planes, one after the other.</param>
     /// <param name="rowsX">Rows of a plane of x.</param>
@@ -54,38 +57,79 @@ internal static unsafe class PlaneFrame
 
         public readonly void Invoke(int chunk)
         {
-            // The columns of y that x has.
-            int begin = Math.Clamp(Left, 0, ColumnsY), end = (int)Math.Clamp((long)Left + ColumnsX, begin, ColumnsY);
-            int stop = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
-            T* last = Y + ((long)stop * ColumnsY);
-            int first = chunk * PerChunk, plane = first / RowsY, row = first - (plane * RowsY) - Top;
-            T* y = Y + ((long)first * ColumnsY);
-            for (int at = first; at < stop; at++, row++, y += ColumnsY)
+            int width = Vector512<T>.Count, last = Math.Max(0, ColumnsY - width);
+            int end = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
+            T* limit = Y + ((nint)end * ColumnsY);
+            for (int at = chunk * PerChunk; at < end;)
             {
-                if (row == RowsY - Top) (plane, row) = (plane + 1, -Top);
-                T* x = X + ((((long)plane * RowsX) + row) * ColumnsX) + (begin - Left);
-                if (row < 0 || row >= RowsX)
-                    new Span<T>(y, ColumnsY).Clear();
-                else if (last - y >= ColumnsY + Vector512<T>.Count && EndX - x >= end - begin + Vector512<T>.Count)
-                    CopyRow(x, y, begin, end);
+                (int plane, int row) = Math.DivRem(at, RowsY);
+                int here = Math.Min(Math.Min(BlockRows, RowsY - row), end - at), begin = row - Top;
+                T* x = X + ((((nint)plane * RowsX) + begin) * ColumnsX) - Left, y = Y + ((nint)at * ColumnsY);
+                int first = Math.Clamp(-begin, 0, here), stop = Math.Clamp(RowsX - begin, first, here);
+                bool isInside = x + ((nint)first * ColumnsX) >= X
+                    && x + ((nint)(stop - 1) * ColumnsX) + Math.Max(ColumnsY, width) <= EndX;
+                if (!isInside)
+                {
+                    Rows(x, y, first, stop, here);
+                }
                 else
                 {
-                    new Span<T>(y, begin).Clear();
-                    new ReadOnlySpan<T>(x, end - begin).CopyTo(new Span<T>(y + begin, end - begin));
-                    new Span<T>(y + end, ColumnsY - end).Clear();
+                    // The last pack overlaps the one before, so that none runs over its row.
+                    for (int i = 0; ; i += width)
+                    {
+                        int c = Math.Min(i, last);
+                        Column(x + c, y + c, limit, c - Left, first, stop, here);
+                        if (i >= last) break;
+                    }
                 }
+
+                at += here;
             }
         }
 
-        /// <summary>A row by packs. Each part may run over into what is written next: up to a pack behind the row.
+        /// <summary>
+        /// A pack of columns of some rows, which begin at column <paramref name="at"/> of x. Rows from
+        /// <paramref name="first"/> to <paramref name="stop"/> have values. The pack of a narrow row runs over into the
+        /// row that is written next, up to <paramref name="limit"/>.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void CopyRow(T* x, T* y, int begin, int end)
+        private readonly void Column(T* x, T* y, T* limit, int at, int first, int stop, int rows)
         {
             int width = Vector512<T>.Count;
-            for (int i = 0; i < begin; i += width) Simd.Store(y + i, Vector512<T>.Zero);
-            for (int i = begin; i < end; i += width) Simd.Store(y + i, Simd.Load(x + i - begin));
-            for (int i = end; i < ColumnsY; i += width) Simd.Store(y + i, Vector512<T>.Zero);
+            Vector512<T> mask = Simd.TailMask<T>(Math.Clamp(at + width, 0, width))
+                & Simd.HeadMask<T>(Math.Clamp(ColumnsX - at, 0, width));
+            x += (nint)first * ColumnsX;
+            for (int row = 0; row < rows; row++, y += ColumnsY)
+            {
+                Vector512<T> values = default;
+                if (row >= first && row < stop)
+                {
+                    values = Simd.Load(x) & mask;
+                    x += ColumnsX;
+                }
+
+                if (limit - y >= width) Simd.Store(y, values);
+                else Simd.StorePartial(y, values, ColumnsY);
+            }
+        }
+
+        /// <summary>Some rows one by one: those from which packs would reach beyond the tensor.</summary>
+        private readonly void Rows(T* x, T* y, int first, int stop, int rows)
+        {
+            int begin = Math.Clamp(Left, 0, ColumnsY), end = (int)Math.Clamp((long)Left + ColumnsX, begin, ColumnsY);
+            for (int row = 0; row < rows; row++, y += ColumnsY)
+            {
+                var target = new Span<T>(y, ColumnsY);
+                if (row < first || row >= stop)
+                {
+                    target.Clear();
+                    continue;
+                }
+
+                target[..begin].Clear();
+                new ReadOnlySpan<T>(x + ((nint)row * ColumnsX) + begin, end - begin).CopyTo(target[begin..]);
+                target[end..].Clear();
+            }
         }
     }
 }
