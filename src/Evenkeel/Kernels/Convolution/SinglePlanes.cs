@@ -11,12 +11,12 @@ namespace Evenkeel.Kernels;
 /// the gradient of its input. A chunk is some planes.
 /// </summary>
 /// <remarks>
-/// A plane is copied with its zeros. A tile is the same columns of some rows, so one weight serves all its sums, and
+/// A plane is copied with its zeros, if its window is not one of those that walk down it. A tile is the same columns of some rows, so one weight serves all its sums, and
 /// the sums go to their places at once. Each result is one FMA chain in the order of the taps, as in
 /// <see cref="PlaneJob{T}"/>: the bits are the same.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
-internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+internal unsafe partial struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>Rows of a tile: with 32 registers of a pack eight sums, with 16 of half a pack four.</summary>
     private const int WideRows = 8, NarrowRows = 4;
@@ -27,8 +27,8 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
     private int _groups, _planes, _perChunk;
     private bool _fuseReLU;
 
-    /// <summary>Whether the window is three neighbouring rows of three neighbouring columns, and moves by 1.</summary>
-    private bool _isNine;
+    /// <summary>How planes are walked without a copy.</summary>
+    private Walk _walk;
 
     private T* _source, _sourceEnd, _weight, _bias, _result;
     private nint* _offsets;
@@ -51,15 +51,7 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
             _planes = of.Images * of.Groups,
             _perChunk = Convolution.UnitsPerChunk((double)map.Rows * map.Columns * map.Taps),
             _fuseReLU = of.FuseReLU,
-            _isNine = Gemm.IsWide && map is
-            {
-                KernelHeight: 3,
-                KernelWidth: 3,
-                StrideHeight: 1,
-                StrideWidth: 1,
-                DilationHeight: 1,
-                DilationWidth: 1,
-            },
+            _walk = WalkOf(map),
             _source = of.Source,
             _sourceEnd = of.SourceEnd,
             _weight = of.Weight,
@@ -83,12 +75,18 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
         {
             int group = index % _groups;
             T bias = _bias == null ? T.Zero : _bias[group];
+            T* from = _source + (index * source), weight = _weight + ((nint)group * taps), to = _result + (index * plane);
+            if (CanWalk(from))
+            {
+                SumByWalks(from, weight, bias, to);
+                continue;
+            }
+
             for (int number = 0; number < bands; number++)
             {
                 Band band = _bands.At(_map, number);
-                _stage.Copy(_source + (index * source), _sourceEnd, stage, band);
-                SumRows(stage, _weight + ((nint)group * taps), bias,
-                    _result + (index * plane) + ((nint)band.Row0 * _map.Columns), stop, band.Rows);
+                _stage.Copy(from, _sourceEnd, stage, band);
+                SumRows(stage, weight, bias, to + ((nint)band.Row0 * _map.Columns), stop, band.Rows);
             }
         }
     }
@@ -111,8 +109,7 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
             bool apart = columns < width && stop - to < (((nint)here - 1) * columns) + width;
             T* c = apart ? spare : to;
             nint row = apart ? width : columns;
-            if (_isNine) Nine(here, weight, stage, pitch, c, row, columns, bias, limit);
-            else Tile(here, taps, _offsets, weight, stage, pitch, c, row, columns, bias, limit);
+            Tile(here, taps, _offsets, weight, stage, pitch, c, row, columns, bias, limit);
             for (int i = 0; apart && i < here; i++)
                 new Span<T>(spare + (i * width), columns).CopyTo(new Span<T>(to + ((nint)i * columns), columns));
             stage += here * pitch;
@@ -184,139 +181,6 @@ internal unsafe struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPoin
             if (TRows.Value > 7) Put(c + (7 * toRow), s7 + shift, most);
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Nine(
-        int rows, T* weight, T* x, nint pitch, T* to, nint toRow, int columns, T bias, T limit)
-    {
-        switch (rows)
-        {
-            case 1: Nine<Count1>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            case 2: Nine<Count2>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            case 3: Nine<Count3>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            case 4: Nine<Count4>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            case 5: Nine<Count5>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            case 6: Nine<Count6>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            case 7: Nine<Count7>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-            default: Nine<Count8>(weight, x, pitch, to, toRow, columns, bias, limit); break;
-        }
-    }
-
-    /// <summary>
-    /// The same for three rows of three neighbouring taps, with 32 registers: each pack is loaded once for all the rows
-    /// of results above it. A sum gets its terms in the order of the taps.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Nine<TRows>(
-        T* weight, T* x, nint pitch, T* to, nint toRow, int columns, T bias, T limit) where TRows : ICount
-    {
-        int width = Vector512<T>.Count;
-        Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
-        Vector512<T> w3 = Simd.Broadcast(weight[3]), w4 = Simd.Broadcast(weight[4]), w5 = Simd.Broadcast(weight[5]);
-        Vector512<T> w6 = Simd.Broadcast(weight[6]), w7 = Simd.Broadcast(weight[7]), w8 = Simd.Broadcast(weight[8]);
-        Vector512<T> shift = Simd.Broadcast(bias), most = Simd.Broadcast(limit);
-        for (int column = 0; column < columns; column += width)
-        {
-            int j = column > columns - width ? Math.Max(0, columns - width) : column;
-            Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default;
-            Vector512<T> s4 = default, s5 = default, s6 = default, s7 = default;
-            T* from = x + j, c = to + j;
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s0 = Chain(s0, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s0 = Chain(s0, a, w3, b, w4, d, w5);
-                if (TRows.Value > 1) s1 = Chain(s1, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s0 = Chain(s0, a, w6, b, w7, d, w8);
-                if (TRows.Value > 1) s1 = Chain(s1, a, w3, b, w4, d, w5);
-                if (TRows.Value > 2) s2 = Chain(s2, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            if (TRows.Value > 1)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s1 = Chain(s1, a, w6, b, w7, d, w8);
-                if (TRows.Value > 2) s2 = Chain(s2, a, w3, b, w4, d, w5);
-                if (TRows.Value > 3) s3 = Chain(s3, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            if (TRows.Value > 2)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s2 = Chain(s2, a, w6, b, w7, d, w8);
-                if (TRows.Value > 3) s3 = Chain(s3, a, w3, b, w4, d, w5);
-                if (TRows.Value > 4) s4 = Chain(s4, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            if (TRows.Value > 3)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s3 = Chain(s3, a, w6, b, w7, d, w8);
-                if (TRows.Value > 4) s4 = Chain(s4, a, w3, b, w4, d, w5);
-                if (TRows.Value > 5) s5 = Chain(s5, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            if (TRows.Value > 4)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s4 = Chain(s4, a, w6, b, w7, d, w8);
-                if (TRows.Value > 5) s5 = Chain(s5, a, w3, b, w4, d, w5);
-                if (TRows.Value > 6) s6 = Chain(s6, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            if (TRows.Value > 5)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s5 = Chain(s5, a, w6, b, w7, d, w8);
-                if (TRows.Value > 6) s6 = Chain(s6, a, w3, b, w4, d, w5);
-                if (TRows.Value > 7) s7 = Chain(s7, a, w0, b, w1, d, w2);
-                from += pitch;
-            }
-
-            if (TRows.Value > 6)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s6 = Chain(s6, a, w6, b, w7, d, w8);
-                if (TRows.Value > 7) s7 = Chain(s7, a, w3, b, w4, d, w5);
-                from += pitch;
-            }
-
-            if (TRows.Value > 7)
-            {
-                Vector512<T> a = Simd.Load(from), b = Simd.Load(from + 1), d = Simd.Load(from + 2);
-                s7 = Chain(s7, a, w6, b, w7, d, w8);
-            }
-
-            Put(c, s0 + shift, most);
-            if (TRows.Value > 1) Put(c + toRow, s1 + shift, most);
-            if (TRows.Value > 2) Put(c + (2 * toRow), s2 + shift, most);
-            if (TRows.Value > 3) Put(c + (3 * toRow), s3 + shift, most);
-            if (TRows.Value > 4) Put(c + (4 * toRow), s4 + shift, most);
-            if (TRows.Value > 5) Put(c + (5 * toRow), s5 + shift, most);
-            if (TRows.Value > 6) Put(c + (6 * toRow), s6 + shift, most);
-            if (TRows.Value > 7) Put(c + (7 * toRow), s7 + shift, most);
-        }
-    }
-
-    /// <summary>A chain with three more terms.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Chain(Vector512<T> sum, Vector512<T> a, Vector512<T> w0, Vector512<T> b,
-        Vector512<T> w1, Vector512<T> d, Vector512<T> w2) =>
-        Simd.Fma(w2, d, Simd.Fma(w1, b, Simd.Fma(w0, a, sum)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(T* to, Vector512<T> y, Vector512<T> limit) =>

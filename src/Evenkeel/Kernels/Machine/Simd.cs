@@ -131,6 +131,13 @@ internal static unsafe class Simd
         return Vector512.LessThan(LongLanes, Vector512.Create((long)count)).As<long, T>();
     }
 
+    /// <summary>All ones in the lanes of a pack whose places, from <paramref name="at"/> on, are 0 up to a count.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Within<T>(int at, int count) where T : unmanaged =>
+        TailMask<T>(Math.Clamp(at + Vector512<T>.Count, 0, Vector512<T>.Count))
+        & HeadMask<T>(Math.Clamp(count - at, 0, Vector512<T>.Count));
+
     /// <summary>0 in place of values up to a limit: 0 for max(y, 0), NaN for all values as they are.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> ZeroUpTo<T>(Vector512<T> y, Vector512<T> limit) =>

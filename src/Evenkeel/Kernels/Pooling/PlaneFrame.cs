@@ -96,8 +96,7 @@ internal static unsafe class PlaneFrame
         private readonly void Column(T* x, T* y, T* limit, int at, int first, int stop, int rows)
         {
             int width = Vector512<T>.Count;
-            Vector512<T> mask = Simd.TailMask<T>(Math.Clamp(at + width, 0, width))
-                & Simd.HeadMask<T>(Math.Clamp(ColumnsX - at, 0, width));
+            Vector512<T> mask = Simd.Within<T>(at, ColumnsX);
             x += (nint)first * ColumnsX;
             for (int row = 0; row < rows; row++, y += ColumnsY)
             {

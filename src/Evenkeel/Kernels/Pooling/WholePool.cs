@@ -206,7 +206,7 @@ internal static unsafe class WholePool
             for (int volume = 0; volume < count; volume++, x += size)
             {
                 Vector512<double> low = default, high = default;
-                for (int i = 0; i < whole; i += Pack) Widen.Add(Simd.Load(x + i), ref low, ref high);
+                for (int i = 0; i < whole; i += Pack) Widen.Add(x + i, ref low, ref high);
                 if (whole < size) Widen.Add(Simd.Load(x + size - Pack) & fresh, ref low, ref high);
                 y[volume] = (float)(Simd.SumLanes(low + high) / divisor);
             }
