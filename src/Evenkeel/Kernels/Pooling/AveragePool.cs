@@ -61,9 +61,7 @@ internal static unsafe class AveragePool
         if (shape.IsQuadsExactly && divisor.Number == 0) Quads.Backward<T, Rule>(dy, dx, dx, shape);
         else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.MeanBackward((float*)dy, (float*)dx, shape, divisor);
-        else if (typeof(T) != typeof(float)
-            || (!AveragePoolLanes.TryBackward((float*)dy, (float*)dx, shape, divisor)
-                && !AveragePoolRows.TryBackward((float*)dy, (float*)dx, shape, divisor)))
+        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryBackward((float*)dy, (float*)dx, shape, divisor))
         {
             Workers.Run(shape.Chunks, new BackwardJob<T>
             {

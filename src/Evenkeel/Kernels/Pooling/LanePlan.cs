@@ -81,11 +81,13 @@ internal unsafe struct LanePlan
     /// <param name="shape">The sizes and the windows.</param>
     /// <param name="isBackward">Whether inputs read the windows that cover them.</param>
     /// <param name="cell">Bytes of a column of a row in scratch memory.</param>
+    /// <param name="keepsRows">Whether a row in scratch memory has the columns of the sources, not of the targets.
+    /// </param>
     /// <param name="arrays">Arrays of sources and of targets.</param>
     /// <param name="numbers">Memory for the numbers of a pool plan.</param>
     /// <param name="plan">The plan.</param>
     public static bool TryCreate(
-        in PoolShape shape, bool isBackward, int cell, int arrays, int* numbers, out LanePlan plan)
+        in PoolShape shape, bool isBackward, int cell, bool keepsRows, int arrays, int* numbers, out LanePlan plan)
     {
         plan = new LanePlan { Count = shape.Count };
         plan.Slices = PoolPlan.List(shape.Slices, isBackward, ref numbers);
@@ -101,7 +103,7 @@ internal unsafe struct LanePlan
         plan.SourceBand = Math.Clamp(BandPlaces / plan.SourceWidth, 1, plan.SourceHeight);
         int targetRows = plan.Slices.Count * plan.Rows.Count;
         plan.TargetBand = Math.Clamp(BandPlaces / plan.Columns.Count, 1, targetRows);
-        plan.RowBytes = (isBackward ? plan.SourceWidth + 1 : plan.Columns.Count) * cell;
+        plan.RowBytes = (keepsRows ? plan.SourceWidth + (isBackward ? 1 : 0) : plan.Columns.Count) * cell;
         plan.GroupsPerChunk = Math.Max(
             1, ChunkElements / (LaneTranspose.Lanes * Math.Max(plan.SourceSize, plan.TargetSize)));
         long scratch = ((long)plan.Slices.Longest * plan.Ring * plan.RowBytes)

@@ -28,7 +28,7 @@ internal static unsafe class MaxPoolLanes
     {
         if (shape.Columns.Input > MostColumns || !LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(shape, isBackward: false, Cell * sizeof(float), 2, numbers, out LanePlan plan))
+        if (!LanePlan.TryCreate(shape, isBackward: false, Cell * sizeof(float), false, 2, numbers, out LanePlan plan))
             return false;
         Workers.Run(plan.Chunks, new PoolLanes<ForwardRule>
         {
@@ -50,7 +50,7 @@ internal static unsafe class MaxPoolLanes
     {
         if (!LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(shape, isBackward: true, Cell * sizeof(float), 2, numbers, out LanePlan plan))
+        if (!LanePlan.TryCreate(shape, isBackward: true, Cell * sizeof(float), true, 2, numbers, out LanePlan plan))
             return false;
         Workers.Run(plan.Chunks, new PoolLanes<BackwardRule>
         {

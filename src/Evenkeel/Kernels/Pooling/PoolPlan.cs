@@ -52,7 +52,7 @@ internal unsafe struct PoolPlan
     /// <summary>A plan, unless it would need too much memory.</summary>
     /// <param name="shape">The sizes and the windows.</param>
     /// <param name="isBackward">Whether inputs read the windows that cover them.</param>
-    /// <param name="valueSize">Bytes of a value in scratch memory.</param>
+    /// <param name="valueSize">Bytes of a value of a row that is kept in scratch memory; 0 if none is kept.</param>
     /// <param name="numbers">Memory for <see cref="Numbers"/>.</param>
     /// <param name="taps">Memory for <see cref="PoolTaps.Most"/> taps.</param>
     /// <param name="plan">The plan.</param>

@@ -113,6 +113,18 @@ internal unsafe struct PoolTap
         return true;
     }
 
+    /// <summary>Whether the places do not fit two packs.</summary>
+    public readonly bool IsFar => _kind == Kind.Gather;
+
+    /// <summary>Where a permutation finds the places in the two packs, with AVX-512.</summary>
+    public static Vector512<int> Index(PoolTap* tap) => Vector512.Load(tap->_index);
+
+    /// <summary>All ones in the lanes with a place.</summary>
+    public static Vector512<float> Mask(PoolTap* tap) => Vector512.Load(tap->_mask).AsSingle();
+
+    /// <summary>The first places of the two packs in the row.</summary>
+    public static (nint Near, nint Far) Packs(PoolTap* tap) => (tap->_first, tap->_second);
+
     /// <summary>The places in the row, which the lanes without one do not have.</summary>
     public static Vector512<int> Sources(PoolTap* tap) => Vector512.Load(tap->_source);
 
