@@ -47,6 +47,31 @@ public sealed unsafe class PoolKernelTests
     public void Means_by_a_given_divisor_are_those_of_a_plain_loop() =>
         EachPlane(3, 2, 1, 1, (planes, fence) => Means<float>(planes, fence, includePadding: false, divisor: 5));
 
+    [Theory]
+    [InlineData(13, 6)]
+    [InlineData(28, 7)]
+    [InlineData(9, 9)]
+    [InlineData(70, 5)]
+    public void Many_volumes_have_the_means_and_maxima_of_each_alone(int size, int windows)
+    {
+        var axis = PoolAxis.Adaptive(size, windows);
+        PoolShape many = new(Many, PoolAxis.Single, axis, axis), one = new(1, PoolAxis.Single, axis, axis);
+        GuardedBuffer<float> x = new(Many * one.InputSize, 1), means = new(Many * one.OutputSize, 2),
+            mean = new(one.OutputSize, 3), maxima = new(means.Count, 4), maximum = new(mean.Count, 5);
+        var divisor = new AverageDivisor(IncludePadding: false, Number: 0);
+        AveragePool.Forward(x.Pointer, means.Pointer, many, divisor);
+        MaxPool.Forward(x.Pointer, maxima.Pointer, null, many);
+        for (int volume = 0; volume < Many; volume++)
+        {
+            float* from = x.Pointer + (volume * one.InputSize);
+            AveragePool.Forward(from, mean.Pointer, one, divisor);
+            MaxPool.Forward(from, maximum.Pointer, null, one);
+            int at = volume * mean.Count;
+            Assert.Equal(mean.Values.ToArray(), means.Values.Slice(at, mean.Count).ToArray());
+            Assert.Equal(maximum.Values.ToArray(), maxima.Values.Slice(at, mean.Count).ToArray());
+        }
+    }
+
     [Fact]
     public void Adaptive_means_are_those_of_a_plain_loop()
     {

@@ -15,6 +15,9 @@ internal static unsafe class WholePool
     /// <summary>Places of a volume that one mask has a bit for.</summary>
     private const int BitsOfMask = 64;
 
+    /// <summary>So many packs of a mean are added in single precision, these sums in double.</summary>
+    private const int SinglePacks = 8;
+
     /// <summary>True if each volume has one window, which is the volume, of a pack of values or more.</summary>
     public static bool Fits(in PoolShape shape) => shape.InputSize >= Pack
         && IsWhole(shape.Slices) && IsWhole(shape.Rows) && IsWhole(shape.Columns);
@@ -206,8 +209,15 @@ internal static unsafe class WholePool
             for (int volume = 0; volume < count; volume++, x += size)
             {
                 Vector512<double> low = default, high = default;
-                for (int i = 0; i < whole; i += Pack) Widen.Add(x + i, ref low, ref high);
-                if (whole < size) Widen.Add(Simd.Load(x + size - Pack) & fresh, ref low, ref high);
+                Vector512<float> sum = whole < size ? Simd.Load(x + size - Pack) & fresh : default;
+                for (int i = 0; i < whole;)
+                {
+                    for (int end = Math.Min(whole, i + (SinglePacks * Pack)); i < end; i += Pack)
+                        sum += Simd.Load(x + i);
+                    Widen.Add(sum, ref low, ref high);
+                    sum = default;
+                }
+
                 y[volume] = (float)(Simd.SumLanes(low + high) / divisor);
             }
         }
