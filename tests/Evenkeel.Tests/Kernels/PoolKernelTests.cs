@@ -48,14 +48,17 @@ public sealed unsafe class PoolKernelTests
         EachPlane(3, 2, 1, 1, (planes, fence) => Means<float>(planes, fence, includePadding: false, divisor: 5));
 
     [Theory]
-    [InlineData(13, 6)]
-    [InlineData(28, 7)]
-    [InlineData(9, 9)]
-    [InlineData(70, 5)]
-    public void Many_volumes_have_the_means_and_maxima_of_each_alone(int size, int windows)
+    [InlineData(13, 6, 13, 6)]
+    [InlineData(28, 7, 28, 7)]
+    [InlineData(9, 9, 9, 9)]
+    [InlineData(70, 5, 70, 5)]
+    [InlineData(1, 1, 400, 2)]
+    [InlineData(512, 1, 4, 2)]
+    public void Many_volumes_have_the_means_and_maxima_of_each_alone(
+        int height, int rowsOfWindows, int width, int windowsPerRow)
     {
-        var axis = PoolAxis.Adaptive(size, windows);
-        PoolShape many = new(Many, PoolAxis.Single, axis, axis), one = new(1, PoolAxis.Single, axis, axis);
+        PoolAxis rows = PoolAxis.Adaptive(height, rowsOfWindows), columns = PoolAxis.Adaptive(width, windowsPerRow);
+        PoolShape many = new(Many, PoolAxis.Single, rows, columns), one = new(1, PoolAxis.Single, rows, columns);
         GuardedBuffer<float> x = new(Many * one.InputSize, 1), means = new(Many * one.OutputSize, 2),
             mean = new(one.OutputSize, 3), maxima = new(means.Count, 4), maximum = new(mean.Count, 5);
         var divisor = new AverageDivisor(IncludePadding: false, Number: 0);
@@ -70,6 +73,25 @@ public sealed unsafe class PoolKernelTests
             Assert.Equal(mean.Values.ToArray(), means.Values.Slice(at, mean.Count).ToArray());
             Assert.Equal(maximum.Values.ToArray(), maxima.Values.Slice(at, mean.Count).ToArray());
         }
+    }
+
+    [Fact]
+    public void Means_of_a_high_plane_are_those_of_a_plain_loop()
+    {
+        PoolAxis rows = new(900, 900, 3, 1, 1, 1, 1), columns = new(70, 35, 3, 2, 1, 1, 1);
+        PoolShape planes = new(Few, PoolAxis.Single, rows, columns);
+        Means<float>(planes, Fence.Behind, includePadding: true, divisor: 0);
+    }
+
+    [Fact]
+    public void The_mean_of_a_plane_does_not_overflow_if_its_values_do_not()
+    {
+        PoolAxis axis = PoolAxis.Adaptive(16, 1);
+        GuardedBuffer<float> x = new(256, 1), y = new(1, 2);
+        x.Values.Fill(1e38f);
+        AveragePool.Forward(x.Pointer, y.Pointer, new PoolShape(1, PoolAxis.Single, axis, axis),
+            new AverageDivisor(IncludePadding: false, Number: 0));
+        Assert.Equal(1e38f, y.Values[0]);
     }
 
     [Fact]

@@ -69,10 +69,11 @@ public sealed class VectorMathTests
     public void Small_values_of_the_normal_distribution_keep_their_digits()
     {
         double absolute = 0, relative = 0;
-        for (double x = -6; x < 9; x += 1.0 / 4096)
+        for (double x = -5.999; x < 9; x += 1.0 / 4096)
         {
-            double exact = (1 + VectorMath.Erf(x / Math.Sqrt(2))) / 2;
-            float y = VectorMath.NormalCdf(Vector512.Create((float)x))[0];
+            float at = (float)x;
+            double exact = (1 + VectorMath.Erf(at / Math.Sqrt(2))) / 2;
+            float y = VectorMath.NormalCdf(Vector512.Create(at))[0];
             absolute = Math.Max(absolute, Math.Abs(y - exact));
             relative = Math.Max(relative, Math.Abs(y - exact) / exact);
         }

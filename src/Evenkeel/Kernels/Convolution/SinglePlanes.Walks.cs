@@ -6,7 +6,8 @@ namespace Evenkeel.Kernels;
 
 /// <content>
 /// Frequent windows without a copy, with 32 registers: a pack of columns walks down the rows of a plane. What lies
-/// beside the plane counts as zero.
+/// beside the plane counts as zero. A plane at an end of the tensor is copied if packs would reach beyond it. The bits
+/// are the same.
 /// </content>
 internal unsafe partial struct SinglePlanes<T>
 {

@@ -11,7 +11,7 @@ namespace Evenkeel.Kernels;
 /// the gradient of its input. A chunk is some planes.
 /// </summary>
 /// <remarks>
-/// A plane is copied with its zeros, if its window is not one of those that walk down it. A tile is the same columns of some rows, so one weight serves all its sums, and
+/// A plane is copied with its zeros. A tile is the same columns of some rows, so one weight serves all its sums, and
 /// the sums go to their places at once. Each result is one FMA chain in the order of the taps, as in
 /// <see cref="PlaneJob{T}"/>: the bits are the same.
 /// </remarks>
@@ -75,7 +75,8 @@ internal unsafe partial struct SinglePlanes<T> : IJob where T : unmanaged, IFloa
         {
             int group = index % _groups;
             T bias = _bias == null ? T.Zero : _bias[group];
-            T* from = _source + (index * source), weight = _weight + ((nint)group * taps), to = _result + (index * plane);
+            T* from = _source + (index * source), to = _result + (index * plane);
+            T* weight = _weight + ((nint)group * taps);
             if (CanWalk(from))
             {
                 SumByWalks(from, weight, bias, to);

@@ -175,8 +175,9 @@ internal static partial class VectorMath
     private static Vector512<float> NormalCdfSingle(Vector512<float> x)
     {
         // Φ(-a) = 2^l(a) for a = |x|. l has degree 10, fitted to log2 Φ(-a) on [0, 6]; the error of Φ is 1.2e-8. So
-        // small values keep their digits, which 1 + erf would lose. NaN becomes the bound.
-        Vector512<float> a = Vector512.MinNative(Vector512.Abs(x), C(6f));
+        // small values keep their digits, which 1 + erf would lose. NaN counts as large.
+        Vector512<float> size = Vector512.Abs(x), isNear = Vector512.LessThan(size, C(6f));
+        Vector512<float> a = Select(isNear, size, C(6f));
         Vector512<float> l = Fma(C(-2.034212e-08f), a, C(6.4636765e-07f));
         l = Fma(l, a, C(-8.760945e-06f));
         l = Fma(l, a, C(6.413521e-05f));
@@ -197,10 +198,8 @@ internal static partial class VectorMath
         q = Fma(q, r, C(0.6931472f));
         q = Fma(q, r, C(1f));
         // n is in [-30, -1], and the low bits of `rounded` hold it.
-        Vector512<float> tail = (q.AsInt32() + (rounded.AsInt32() << 23)).AsSingle();
-
-        // Below -6 it is 0, as 1 + erf is in single precision.
-        tail = Select(Vector512.GreaterThan(Vector512.Abs(x), C(6f)), C(0f), tail);
+        // From -6 down it is 0, as 1 + erf is in single precision.
+        Vector512<float> tail = (q.AsInt32() + (rounded.AsInt32() << 23)).AsSingle() & isNear;
         return Select(Vector512.LessThan(x, C(0f)), tail, C(1f) - tail);
     }
 }

@@ -64,7 +64,10 @@ internal static partial class VectorMath
         ? ErfSingle(x.AsSingle()).As<float, T>()
         : ErfDouble(x.AsDouble()).As<double, T>();
 
-    /// <summary>The normal distribution function Φ(x) = (1 + erf(x/√2))/2.</summary>
+    /// <summary>
+    /// The normal distribution function Φ(x) = (1 + erf(x/√2))/2. In single precision it is 0 from -6 down, and 1 for
+    /// NaN.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> NormalCdf<T>(Vector512<T> x)
     {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
@@ -20,22 +19,6 @@ internal static class Widen
         else
         {
             low += v.AsDouble();
-        }
-    }
-
-    /// <summary>low += the first eight floats at p and high += the next eight. The bits are those of Add.</summary>
-    /// <remarks>Floats that are widened as they are loaded need no instruction to take a pack apart.</remarks>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Add(float* p, ref Vector512<double> low, ref Vector512<double> high)
-    {
-        if (Avx512F.IsSupported)
-        {
-            low += Avx512F.ConvertToVector512Double(Vector256.Load(p));
-            high += Avx512F.ConvertToVector512Double(Vector256.Load(p + Vector256<float>.Count));
-        }
-        else
-        {
-            Add(Vector512.Load(p), ref low, ref high);
         }
     }
 

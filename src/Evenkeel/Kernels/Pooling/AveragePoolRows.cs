@@ -51,7 +51,8 @@ internal static unsafe class AveragePoolRows
         int* numbers = stackalloc int[PoolPlan.Numbers];
         PoolTap* memory = stackalloc PoolTap[PoolTaps.Most + 1];
         var taps = (PoolTap*)Simd.Align((double*)memory);
-        if (!PoolPlan.TryCreate(shape, isBackward: true, valueSize: 0, numbers, taps, out PoolPlan plan)) return false;
+        if (!PoolPlan.TryCreate(shape, isBackward: true, sizeof(float), numbers, taps, out PoolPlan plan))
+            return false;
         float* sizes = stackalloc float[WindowSizes.Most];
         Workers.Run(shape.Chunks, new BackwardJob
         {
@@ -160,23 +161,23 @@ internal static unsafe class AveragePoolRows
         public readonly void Invoke(int chunk)
         {
             PoolShape shape = Plan.Volumes;
-            int width = shape.Columns.Output, columns = shape.Columns.Input, length = RowLength(width);
+            int columns = shape.Columns.Input, length = Plan.RowLength;
             int band = BandRows(length), waiting = 0, end = Math.Min(shape.Count, shape.PerChunk * (chunk + 1));
             float* memory = stackalloc float[(band * length) + PoolTap.Lanes];
             float* sums = (float*)Simd.Align((double*)memory);
-            float* shares = (float*)GemmPacking.Scratch(
-                (nint)shape.Slices.Output * shape.Rows.Output * length * sizeof(float));
+            float* shares = (float*)GemmPacking.Scratch(PoolPlan.MostScratch);
             float* dx = Dx + ((nint)chunk * shape.PerChunk * shape.InputSize);
             float* limit = Dx + ((nint)end * shape.InputSize);
             for (int volume = chunk * shape.PerChunk; volume < end; volume++)
             {
-                Share(Dy + ((nint)volume * shape.OutputSize), shares, length);
+                float* dy = Dy + ((nint)volume * shape.OutputSize);
                 for (int slice = 0; slice < shape.Slices.Input; slice++)
                 {
                     for (int row = 0; row < shape.Rows.Input;)
                     {
-                        int here = Math.Min(band - waiting, shape.Rows.Input - row);
-                        AddRows(shares, slice, row, here, sums + (waiting * length), length);
+                        int here = RowsThatFit(slice, row, Math.Min(band - waiting, shape.Rows.Input - row));
+                        Share(dy, slice, row, here, shares);
+                        AddRows(shares, slice, row, here, sums + (waiting * length));
                         (row, waiting) = (row + here, waiting + here);
                         if (waiting < band) continue;
                         TapSums.Run(Plan.Columns, sums, length, waiting, dx, limit, default(Sum));
@@ -189,21 +190,35 @@ internal static unsafe class AveragePoolRows
             TapSums.Run(Plan.Columns, sums, length, waiting, dx, limit, default(Sum));
         }
 
-        /// <summary>The share of each input of the windows of a volume.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Share(float* dy, float* shares, int length)
+        /// <summary>The rows of windows that cover some rows of inputs, in each slice.</summary>
+        private readonly int Span(int row, int count) => Math.Max(0, Plan.To[row + count - 1] - Plan.From[row] + 1);
+
+        /// <summary>So many rows, up to a number, that the shares of the windows over them fit the memory.</summary>
+        private readonly int RowsThatFit(int slice, int row, int most)
         {
-            int width = Plan.Volumes.Columns.Output, last = Math.Max(0, width - PoolTap.Lanes);
-            for (int slice = 0; slice < Plan.Volumes.Slices.Output; slice++)
+            long size = (long)Plan.Slices.Length(slice) * Plan.RowLength * sizeof(float);
+            while (most > 1 && size * Span(row, most) > PoolPlan.MostScratch) most = (most + 1) / 2;
+            return most;
+        }
+
+        /// <summary>The shares of the inputs of the windows that cover some rows.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Share(float* dy, int slice, int row, int count, float* shares)
+        {
+            int width = Plan.Volumes.Columns.Output, last = Math.Max(0, width - PoolTap.Lanes), length = Plan.RowLength;
+            int first = Plan.From[row], span = Span(row, count);
+            for (int d = 0; d < Plan.Slices.Length(slice) && span > 0; d++)
             {
-                for (int row = 0; row < Plan.Volumes.Rows.Output; row++, dy += width, shares += length)
+                int from = Plan.Slices.At(slice, d);
+                float* source = dy + ((((nint)from * Plan.Volumes.Rows.Output) + first) * width);
+                for (int h = first; h < first + span; h++, source += width, shares += length)
                 {
-                    var factor = Vector512.Create(Sizes.Of(slice, row));
+                    var factor = Vector512.Create(Sizes.Of(from, h));
                     for (int i = 0; ; i += PoolTap.Lanes)
                     {
                         int at = Math.Min(i, last);
-                        Vector512<float> values = dy + at + PoolTap.Lanes <= End
-                            ? Vector512.Load(dy + at) : Simd.LoadPartial(dy + at, width);
+                        Vector512<float> values = source + at + PoolTap.Lanes <= End
+                            ? Vector512.Load(source + at) : Simd.LoadPartial(source + at, width);
                         (values / (Vector512.Load(Sizes.Columns + at) * factor)).Store(shares + at);
                         if (i >= last) break;
                     }
@@ -213,10 +228,10 @@ internal static unsafe class AveragePoolRows
 
         /// <summary>The sums of the rows of shares of the windows that cover some rows.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void AddRows(float* shares, int slice, int row, int count, float* sums, int length)
+        private readonly void AddRows(float* shares, int slice, int row, int count, float* sums)
         {
-            int slices = Plan.Slices.Length(slice), height = Plan.Volumes.Rows.Output;
-            int* slicesRead = Plan.Slices.Begin(slice);
+            int slices = Plan.Slices.Length(slice), length = Plan.RowLength, first = Plan.From[row];
+            nint sliceStep = (nint)Span(row, count) * length;
             for (int end = row + count; row < end; row++, sums += length)
             {
                 int rows = Plan.Rows.Length(row);
@@ -226,8 +241,9 @@ internal static unsafe class AveragePoolRows
                     Vector512<float> sum = default;
                     for (int d = 0; d < slices; d++)
                     {
-                        float* from = shares + ((nint)slicesRead[d] * height * length) + at;
-                        for (int h = 0; h < rows; h++) sum += Vector512.Load(from + ((nint)rowsRead[h] * length));
+                        float* from = shares + (d * sliceStep) + at;
+                        for (int h = 0; h < rows; h++)
+                            sum += Vector512.Load(from + ((nint)(rowsRead[h] - first) * length));
                     }
 
                     sum.Store(sums + at);

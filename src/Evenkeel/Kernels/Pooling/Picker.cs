@@ -74,8 +74,8 @@ internal readonly unsafe struct FromTwoPacks<T> : IPicker<T> where T : unmanaged
         if (!Avx512F.IsSupported)
         {
             return Vector512.Create(
-                Half((float*)x + near[0], lanes.AsInt32().GetLower()),
-                Half((float*)x + near[8], lanes.AsInt32().GetUpper())).As<float, T>();
+                Half((float*)x + near[0], (float*)x + near[0] + 8, lanes.AsInt32().GetLower()),
+                Half((float*)x + near[8], (float*)x + near[8] + 8, lanes.AsInt32().GetUpper())).As<float, T>();
         }
 
         Vector512<T> low = Simd.Load(x + near[0]), high = Simd.Load(x + near[0] + Vector512<T>.Count);
@@ -84,13 +84,14 @@ internal readonly unsafe struct FromTwoPacks<T> : IPicker<T> where T : unmanaged
             : Avx512F.PermuteVar8x64x2(low.AsDouble(), lanes.AsInt64(), high.AsDouble()).As<double, T>();
     }
 
+    /// <summary>Lanes number <paramref name="lanes"/> of two half packs side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Half(float* x, Vector256<int> lanes)
+    public static Vector256<float> Half(float* near, float* far, Vector256<int> lanes)
     {
         // The permutation reads the lowest three bits of a lane's number.
-        Vector256<float> near = Avx2.PermuteVar8x32(Vector256.Load(x), lanes),
-            far = Avx2.PermuteVar8x32(Vector256.Load(x + 8), lanes);
-        return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(), far, near);
+        Vector256<float> low = Avx2.PermuteVar8x32(Vector256.Load(near), lanes),
+            high = Avx2.PermuteVar8x32(Vector256.Load(far), lanes);
+        return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(), high, low);
     }
 }
 

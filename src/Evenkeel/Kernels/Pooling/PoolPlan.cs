@@ -6,11 +6,11 @@ namespace Evenkeel.Kernels;
 /// </summary>
 internal unsafe struct PoolPlan
 {
-    /// <summary>Largest memory for pooled rows on the stack of a chunk, in bytes.</summary>
-    private const int MostScratch = 1 << 16;
+    /// <summary>Largest memory for the rows that a chunk keeps, in bytes.</summary>
+    public const int MostScratch = 1 << 16;
 
-    /// <summary>Rows of one result.</summary>
-    private const int MostRows = 256;
+    /// <summary>Largest number of rows of one result.</summary>
+    public const int MostRows = 256;
 
     /// <summary>The sizes and the windows.</summary>
     public PoolShape Volumes;

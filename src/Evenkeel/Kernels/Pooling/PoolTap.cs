@@ -147,8 +147,10 @@ internal unsafe struct PoolTap
         }
         else if (Avx2.IsSupported && tap->_kind == Kind.Halves)
         {
-            values = Vector512.Create(Half(row + tap->_first, row + tap->_second, tap->_index),
-                Half(row + tap->_firstOfHigh, row + tap->_secondOfHigh, tap->_index + (Lanes / 2)));
+            values = Vector512.Create(
+                FromTwoPacks<float>.Half(row + tap->_first, row + tap->_second, Vector256.Load(tap->_index)),
+                FromTwoPacks<float>.Half(row + tap->_firstOfHigh, row + tap->_secondOfHigh,
+                    Vector256.Load(tap->_index + (Lanes / 2))));
         }
         else if (Avx2.IsSupported)
         {
@@ -163,16 +165,6 @@ internal unsafe struct PoolTap
         return tap->_isWhole
             ? values
             : Vector512.ConditionalSelect(Vector512.Load(tap->_mask).AsSingle(), values, fill);
-    }
-
-    /// <summary>Lanes number <paramref name="index"/> of two half packs side by side.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Half(float* near, float* far, int* index)
-    {
-        // The permutation reads the lowest three bits of a lane's number.
-        Vector256<int> lanes = Vector256.Load(index);
-        return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(),
-            Avx2.PermuteVar8x32(Vector256.Load(far), lanes), Avx2.PermuteVar8x32(Vector256.Load(near), lanes));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -218,8 +218,18 @@ internal static unsafe class WholePool
                     sum = default;
                 }
 
-                y[volume] = (float)(Simd.SumLanes(low + high) / divisor);
+                double mean = Simd.SumLanes(low + high) / divisor;
+                y[volume] = (float)(double.IsFinite(mean) ? mean : InDouble(x, size) / divisor);
             }
+        }
+
+        /// <summary>The sum, if one in single precision is too large for it.</summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static double InDouble(float* x, int size)
+        {
+            double sum = 0;
+            for (int i = 0; i < size; i++) sum += x[i];
+            return sum;
         }
     }
 
