@@ -19,7 +19,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     private const int LeastUnits = 8;
 
     /// <summary>The smallest number of products that a staged value is a factor of, in each block.</summary>
-    private const int LeastUses = 256;
+    private const int LeastUses = 32;
 
     /// <summary>Rows of a tile of two packs, and of a tile of four packs: both take 16 of 32 registers.</summary>
     private const int ShortRows = 8, LongRows = 4;

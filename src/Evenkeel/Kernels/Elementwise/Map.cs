@@ -29,7 +29,7 @@ internal interface IFormula<T> where T : unmanaged
 internal static unsafe class Map
 {
     /// <summary>Elements per chunk. A smaller operation runs on the calling thread.</summary>
-    public const int ChunkElements = 1 << 15;
+    public const int ChunkElements = 1 << 13;
 
     /// <summary>y[i] = f(a[i], b[i], c[i]) for i below <paramref name="count"/>.</summary>
     public static void Run<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
