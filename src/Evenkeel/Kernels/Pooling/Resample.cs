@@ -162,24 +162,26 @@ internal static unsafe class Resample
                 if (Rows.First[o] != upperRow)
                 {
                     upperRow = Rows.First[o];
-                    T* from = x + ((nint)upperRow * inputs);
                     upper = upperRow == lowerRow ? lower
-                        : Simd.Fma(TPicker.Pick(from, second, far, near), right,
-                            TPicker.Pick(from, first, near, near) * left);
+                        : Stretch<TPicker>(x + ((nint)upperRow * inputs), first, second, near, far, left, right);
                 }
 
                 if (Rows.Second[o] != lowerRow)
                 {
                     lowerRow = Rows.Second[o];
-                    T* from = x + ((nint)lowerRow * inputs);
                     lower = lowerRow == upperRow ? upper
-                        : Simd.Fma(TPicker.Pick(from, second, far, near), right,
-                            TPicker.Pick(from, first, near, near) * left);
+                        : Stretch<TPicker>(x + ((nint)lowerRow * inputs), first, second, near, far, left, right);
                 }
 
                 Put(y, Simd.Fma(lower, Simd.Broadcast(Rows.Right[o]), upper * Simd.Broadcast(Rows.Left[o])));
             }
         }
+
+        /// <summary>A pack of a row in its new width.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<T> Stretch<TPicker>(T* x, Vector512<T> first, Vector512<T> second, int* near, int* far,
+            Vector512<T> left, Vector512<T> right) where TPicker : struct, IPicker<T> =>
+            Simd.Fma(TPicker.Pick(x, second, far, near), right, TPicker.Pick(x, first, near, near) * left);
 
         /// <summary>The nearest input of each output. An input row is read once for the rows that repeat it.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
