@@ -44,6 +44,35 @@ internal static unsafe class Strided
     }
 
     /// <summary>
+    /// Whether <see cref="Halve"/> can copy rows of so many values: whole packs are picked by permutations, and none
+    /// reads beyond the memory.
+    /// </summary>
+    public static bool CanHalve<T>(T* lastRow, T* end, int count) where T : unmanaged =>
+        Avx2.IsSupported && count >= Vector512<T>.Count && lastRow + (2 * count) <= end;
+
+    /// <summary><c>to[k] = from[2k]</c> for some rows. Nothing is written behind them.</summary>
+    /// <param name="from">The first value of the first row.</param>
+    /// <param name="fromRow">Distance of the rows that are read.</param>
+    /// <param name="to">The rows that are written, one behind the other.</param>
+    /// <param name="count">Number of values of a row that is written, a pack or more.</param>
+    /// <param name="rows">Number of rows.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Halve<T>(T* from, nint fromRow, T* to, int count, int rows) where T : unmanaged
+    {
+        int width = Vector512<T>.Count, last = count - width;
+        Debug.Assert(last >= 0);
+        for (int i = 0; ; i += width)
+        {
+            // The last pack overlaps the one before.
+            int at = Math.Min(i, last);
+            T* x = from + (2 * at), y = to + at;
+            for (int row = 0; row < rows; row++, x += fromRow, y += count)
+                Simd.Store(y, Even(Simd.Load(x), Simd.Load(x + width)));
+            if (i >= last) return;
+        }
+    }
+
+    /// <summary>
     /// Deals the values of rows to two rows each in turn: <c>even[k] = from[2k]</c>, <c>odd[k] = from[2k + 1]</c>.
     /// Nothing is written behind the rows.
     /// </summary>

@@ -48,12 +48,21 @@ internal static unsafe class Thinning
         {
             T* from = Source + ((nint)chunk * Sizes.Volume), end = from + Sizes.Volume;
             T* to = Target + ((nint)chunk * Sizes.OutVolume), last = to + Sizes.OutVolume;
+            nint rowStep = (nint)Sizes.StrideHeight * Sizes.Width;
             for (int slice = 0; slice < Sizes.OutDepth; slice++)
             {
+                T* plane = from + ((nint)slice * Sizes.StrideDepth * Sizes.Plane);
+                if (Sizes.StrideWidth == 2
+                    && Strided.CanHalve(plane + ((Sizes.OutHeight - 1) * rowStep), end, Sizes.OutWidth))
+                {
+                    Strided.Halve(plane, rowStep, to, Sizes.OutWidth, Sizes.OutHeight);
+                    to += Sizes.OutPlane;
+                    continue;
+                }
+
                 for (int row = 0; row < Sizes.OutHeight; row++, to += Sizes.OutWidth)
                 {
-                    T* start = from + ((nint)slice * Sizes.StrideDepth * Sizes.Plane)
-                        + ((nint)row * Sizes.StrideHeight * Sizes.Width);
+                    T* start = plane + (row * rowStep);
                     // Behind a row zeros are written, which must not reach the next chunk's.
                     if (last - to >= Sizes.OutWidth + Vector512<T>.Count)
                     {
