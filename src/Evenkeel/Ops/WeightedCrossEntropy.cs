@@ -205,7 +205,7 @@ internal sealed unsafe class WeightedCrossEntropyOp : Op
                 {
                     int count = Math.Min(width, Classes - i);
                     Vector512<T> q = Target(probabilities + i, i, count);
-                    losses += q * LoadUpTo(logarithms + i, count);
+                    losses += q * Simd.LoadUpTo(logarithms + i, count);
                     masses += q;
                 }
 
@@ -232,10 +232,9 @@ internal sealed unsafe class WeightedCrossEntropyOp : Op
             for (int i = 0; i < Classes; i += width)
             {
                 int count = Math.Min(width, Classes - i);
-                Vector512<T> p = VectorMath.Exp(LoadUpTo(logarithms + i, count));
+                Vector512<T> p = VectorMath.Exp(Simd.LoadUpTo(logarithms + i, count));
                 Vector512<T> values = (mass * p - Target(probabilities + i, i, count)) * scale;
-                if (count == width) Simd.Store(dx + i, values);
-                else Simd.StorePartial(dx + i, values, count);
+                Simd.StoreUpTo(dx + i, values, count);
             }
 
             if (Labels is not null) dx[Labels[row]] -= Sharp[Labels[row]] * Scale;
@@ -245,14 +244,10 @@ internal sealed unsafe class WeightedCrossEntropyOp : Op
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private readonly Vector512<T> Target(T* probabilities, int first, int count)
         {
-            Vector512<T> smooth = LoadUpTo(Smooth + first, count);
+            Vector512<T> smooth = Simd.LoadUpTo(Smooth + first, count);
             return Labels is null
-                ? LoadUpTo(Sharp + first, count) * LoadUpTo(probabilities, count) + smooth
+                ? Simd.LoadUpTo(Sharp + first, count) * Simd.LoadUpTo(probabilities, count) + smooth
                 : smooth;
         }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector512<T> LoadUpTo(T* p, int count) =>
-            count == Vector512<T>.Count ? Simd.Load(p) : Simd.LoadPartial(p, count);
     }
 }

@@ -36,7 +36,7 @@ internal unsafe partial struct SinglePlanes<T>
         {
             (3, 3, 1, 1) => Walk.Three,
             (5, 5, 1, 1) => Walk.Five,
-            (3, 3, 2, 2) => Avx512F.IsSupported && typeof(T) == typeof(float) ? Walk.ThreeByTwo : Walk.None,
+            (3, 3, 2, 2) => Avx512F.IsSupported ? Walk.ThreeByTwo : Walk.None,
             _ => Walk.None,
         };
     }
@@ -47,9 +47,8 @@ internal unsafe partial struct SinglePlanes<T>
     private readonly bool CanWalk(T* plane)
     {
         if (_walk == Walk.None) return false;
-        int width = Vector512<T>.Count, packs = _map.StrideWidth;
-        int last = (Math.Max(0, _map.Columns - width) * _map.StrideWidth) - _map.Left + _map.KernelWidth - 1
-            + (packs * width);
+        int width = Vector512<T>.Count;
+        int last = ((Math.Max(0, _map.Columns - width) + width) * _map.StrideWidth) - _map.Left + _map.KernelWidth - 1;
         return plane - Math.Max(0, _map.Left) >= _source
             && plane + ((nint)(_map.Height - 1) * _map.Width) + Math.Max(_map.Width, last) <= _sourceEnd;
     }
@@ -69,7 +68,7 @@ internal unsafe partial struct SinglePlanes<T>
                 T* source = x + ((nint)from * _map.Width) + at, target = to + ((nint)row * columns) + column;
                 if (_walk == Walk.Three) WalkThree(source, weight, bias, target, from, rows, at);
                 else if (_walk == Walk.Five) WalkFive(source, weight, bias, target, from, rows, at);
-                else WalkThreeByTwo((float*)source, (float*)weight, bias, (float*)target, from, rows, at);
+                else WalkThreeByTwo(source, weight, bias, target, from, rows, at);
                 if (i >= last) break;
             }
         }
@@ -104,7 +103,7 @@ internal unsafe partial struct SinglePlanes<T>
             second = Simd.Fma(w5, v2, Simd.Fma(w4, v1, Simd.Fma(w3, v0, first)));
             first = Simd.Fma(w2, v2, Simd.Fma(w1, v1, Simd.Fma(w0, v0, zero)));
             if (row < 0) continue;
-            Put(to, Simd.ZeroUpTo(done + shift, limit), columns);
+            Simd.StoreUpTo(to, Simd.ZeroUpTo(done + shift, limit), columns);
             to += columns;
         }
     }
@@ -137,7 +136,7 @@ internal unsafe partial struct SinglePlanes<T>
             second = Chain(first, v0, v1, v2, v3, v4, w + 5);
             first = Chain(zero, v0, v1, v2, v3, v4, w);
             if (row < 0) continue;
-            Put(to, Simd.ZeroUpTo(done + shift, limit), columns);
+            Simd.StoreUpTo(to, Simd.ZeroUpTo(done + shift, limit), columns);
             to += columns;
         }
     }
@@ -146,56 +145,45 @@ internal unsafe partial struct SinglePlanes<T>
     /// Each second value is picked by a permutation. The last row of a window is the first one of the next window.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkThreeByTwo(float* x, float* weight, T bias, float* to, int from, int rows, int at)
+    private readonly void WalkThreeByTwo(T* x, T* weight, T bias, T* to, int from, int rows, int at)
     {
-        int width = _map.Width, height = _map.Height, columns = _map.Columns;
-        Vector512<float> w0 = Vector512.Create(weight[0]), w1 = Vector512.Create(weight[1]);
-        Vector512<float> w2 = Vector512.Create(weight[2]), w3 = Vector512.Create(weight[3]);
-        Vector512<float> w4 = Vector512.Create(weight[4]), w5 = Vector512.Create(weight[5]);
-        Vector512<float> w6 = Vector512.Create(weight[6]), w7 = Vector512.Create(weight[7]);
-        Vector512<float> w8 = Vector512.Create(weight[8]), shift = Vector512.Create(float.CreateTruncating(bias));
-        Vector512<float> limit = Vector512.Create(_fuseReLU ? 0 : float.NaN), zero = default;
-        Vector512<int> even = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-        Vector512<int> odd = even + Vector512.Create(1);
-        Vector512<float> in0 = Within(even, at, width), in1 = Within(odd, at, width), in2 = Within(even, at + 2, width);
-        Vector512<float> a0 = default, a1 = default, a2 = default;
-        if ((uint)from < (uint)height) Read(x, even, odd, in0, in1, in2, out a0, out a1, out a2);
+        int width = _map.Width, height = _map.Height, columns = _map.Columns, pack = Vector512<T>.Count;
+        Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
+        Vector512<T> w3 = Simd.Broadcast(weight[3]), w4 = Simd.Broadcast(weight[4]), w5 = Simd.Broadcast(weight[5]);
+        Vector512<T> w6 = Simd.Broadcast(weight[6]), w7 = Simd.Broadcast(weight[7]), w8 = Simd.Broadcast(weight[8]);
+        Vector512<T> near = Simd.Within<T>(at, width), far = Simd.Within<T>(at + pack, width);
+        Vector512<T> in0 = Strided.Even(near, far), in1 = Strided.Odd(near, far), in2 = Strided.Even(
+            Simd.Within<T>(at + 2, width), Simd.Within<T>(at + 2 + pack, width));
+        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(_fuseReLU ? T.Zero : T.NaN), zero = default;
+        Vector512<T> a0 = default, a1 = default, a2 = default;
+        if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out a0, out a1, out a2);
         for (int row = 0; row < rows; row++, to += columns)
         {
-            Vector512<float> b0 = default, b1 = default, b2 = default, c0 = default, c1 = default, c2 = default;
+            Vector512<T> b0 = default, b1 = default, b2 = default, c0 = default, c1 = default, c2 = default;
             from++;
             x += width;
-            if ((uint)from < (uint)height) Read(x, even, odd, in0, in1, in2, out b0, out b1, out b2);
+            if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out b0, out b1, out b2);
             from++;
             x += width;
-            if ((uint)from < (uint)height) Read(x, even, odd, in0, in1, in2, out c0, out c1, out c2);
-            Vector512<float> sum = Simd.Fma(w2, a2, Simd.Fma(w1, a1, Simd.Fma(w0, a0, zero)));
+            if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out c0, out c1, out c2);
+            Vector512<T> sum = Simd.Fma(w2, a2, Simd.Fma(w1, a1, Simd.Fma(w0, a0, zero)));
             sum = Simd.Fma(w5, b2, Simd.Fma(w4, b1, Simd.Fma(w3, b0, sum)));
             sum = Simd.Fma(w8, c2, Simd.Fma(w7, c1, Simd.Fma(w6, c0, sum)));
-            Put((T*)to, Simd.ZeroUpTo(sum + shift, limit).As<float, T>(), columns);
+            Simd.StoreUpTo(to, Simd.ZeroUpTo(sum + shift, limit), columns);
             (a0, a1, a2) = (c0, c1, c2);
         }
     }
 
-    /// <summary>The values of a row at the three taps of sixteen windows.</summary>
+    /// <summary>The values of a row at the three taps of a pack of windows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Read(float* x, Vector512<int> even, Vector512<int> odd, Vector512<float> in0,
-        Vector512<float> in1, Vector512<float> in2, out Vector512<float> v0, out Vector512<float> v1,
-        out Vector512<float> v2)
+    private static void ReadByTwo(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
+        out Vector512<T> v0, out Vector512<T> v1, out Vector512<T> v2)
     {
-        Vector512<float> near = Simd.Load(x), far = Simd.Load(x + Vector512<float>.Count);
-        v0 = Avx512F.PermuteVar16x32x2(near, even, far) & in0;
-        v1 = Avx512F.PermuteVar16x32x2(near, odd, far) & in1;
-        v2 = Avx512F.PermuteVar16x32x2(Simd.Load(x + 2), even, Simd.Load(x + Vector512<float>.Count + 2)) & in2;
-    }
-
-    /// <summary>All ones in the lanes whose place, so far behind <paramref name="at"/>, lies in a row.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Within(Vector512<int> behind, int at, int width)
-    {
-        Vector512<int> place = behind + Vector512.Create(at);
-        return (Vector512.GreaterThanOrEqual(place, Vector512<int>.Zero)
-            & Vector512.LessThan(place, Vector512.Create(width))).AsSingle();
+        int pack = Vector512<T>.Count;
+        Vector512<T> near = Simd.Load(x), far = Simd.Load(x + pack);
+        v0 = Strided.Even(near, far) & in0;
+        v1 = Strided.Odd(near, far) & in1;
+        v2 = Strided.Even(Simd.Load(x + 2), Simd.Load(x + 2 + pack)) & in2;
     }
 
     /// <summary>A chain with five more terms.</summary>
@@ -206,12 +194,5 @@ internal unsafe partial struct SinglePlanes<T>
         sum = Simd.Fma(v1, Simd.Broadcast(w[1]), Simd.Fma(v0, Simd.Broadcast(w[0]), sum));
         sum = Simd.Fma(v3, Simd.Broadcast(w[3]), Simd.Fma(v2, Simd.Broadcast(w[2]), sum));
         return Simd.Fma(v4, Simd.Broadcast(w[4]), sum);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(T* to, Vector512<T> y, int columns)
-    {
-        if (columns >= Vector512<T>.Count) Simd.Store(to, y);
-        else Simd.StorePartial(to, y, columns);
     }
 }

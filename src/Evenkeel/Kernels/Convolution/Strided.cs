@@ -245,7 +245,7 @@ internal static unsafe class Strided
 
     /// <summary>The even lanes of two packs side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Even<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
+    public static Vector512<T> Even<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
     {
         if (!Avx512F.IsSupported)
         {
@@ -260,7 +260,7 @@ internal static unsafe class Strided
 
     /// <summary>The odd lanes of two packs side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Odd<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
+    public static Vector512<T> Odd<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
     {
         if (!Avx512F.IsSupported)
         {

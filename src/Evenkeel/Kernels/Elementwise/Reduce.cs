@@ -351,8 +351,7 @@ internal static unsafe class Reduce
             if (Parts == 1)
             {
                 Vector512<T> values = total.Divide(Divisor);
-                if (count == Vector512<T>.Count) Simd.Store(Result + k, values);
-                else Simd.StorePartial(Result + k, values, count);
+                Simd.StoreUpTo(Result + k, values, count);
                 return;
             }
 

@@ -164,6 +164,19 @@ internal static unsafe class Simd
         return buffer;
     }
 
+    /// <summary>A pack, or the values there are, if they are fewer, with <paramref name="fill"/> behind them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> LoadUpTo<T>(T* p, int count, T fill = default) where T : unmanaged =>
+        count >= Vector512<T>.Count ? Load(p) : LoadPartial(p, count, fill);
+
+    /// <summary>Stores a pack, or its first lanes, if there are fewer places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreUpTo<T>(T* p, Vector512<T> v, int count) where T : unmanaged
+    {
+        if (count >= Vector512<T>.Count) Store(p, v);
+        else StorePartial(p, v, count);
+    }
+
     /// <summary>
     /// Stores the first <paramref name="count"/> &lt; pack lanes. It writes no memory beyond them.
     /// </summary>

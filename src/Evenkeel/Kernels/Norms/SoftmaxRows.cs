@@ -120,11 +120,11 @@ internal static unsafe class SoftmaxRows
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private readonly void OnePack(T* x, T* y, int row)
         {
-            Vector512<T> v = LoadUpTo(x, Columns, T.NegativeInfinity);
+            Vector512<T> v = Simd.LoadUpTo(x, Columns, T.NegativeInfinity);
             T max = MaxLane(v);
             Vector512<T> e = VectorMath.Exp(v - Simd.Broadcast(max));
             double sum = Simd.SumLanes(e);
-            StoreUpTo(y, e * Simd.Broadcast(T.CreateTruncating(1 / sum)), Columns);
+            Simd.StoreUpTo(y, e * Simd.Broadcast(T.CreateTruncating(1 / sum)), Columns);
             if (Labels is not null)
             {
                 Losses[row] =
@@ -158,8 +158,8 @@ internal static unsafe class SoftmaxRows
                     for (; i < stop; i += width)
                     {
                         int count = Math.Min(width, Columns - i);
-                        Vector512<T> g = LoadUpTo(dy + i, count, T.Zero);
-                        sum += probabilities ? g * LoadUpTo(y + i, count, T.Zero) : g;
+                        Vector512<T> g = Simd.LoadUpTo(dy + i, count);
+                        sum += probabilities ? g * Simd.LoadUpTo(y + i, count) : g;
                     }
 
                     total += Simd.SumLanes(sum);
@@ -169,22 +169,11 @@ internal static unsafe class SoftmaxRows
                 for (int i = 0; i < Columns; i += width)
                 {
                     int count = Math.Min(width, Columns - i);
-                    Vector512<T> g = LoadUpTo(dy + i, count, T.Zero), v = LoadUpTo(y + i, count, T.Zero);
-                    StoreUpTo(dx + i, probabilities ? v * (g - all) : g - (VectorMath.Exp(v) * all), count);
+                    Vector512<T> g = Simd.LoadUpTo(dy + i, count), v = Simd.LoadUpTo(y + i, count);
+                    Simd.StoreUpTo(dx + i, probabilities ? v * (g - all) : g - (VectorMath.Exp(v) * all), count);
                 }
             }
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> LoadUpTo<T>(T* p, int count, T fill) where T : unmanaged =>
-        count == Vector512<T>.Count ? Simd.Load(p) : Simd.LoadPartial(p, count, fill);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreUpTo<T>(T* p, Vector512<T> v, int count) where T : unmanaged
-    {
-        if (count == Vector512<T>.Count) Simd.Store(p, v);
-        else Simd.StorePartial(p, v, count);
     }
 
     /// <summary>The largest value; NaN where there is one.</summary>
@@ -194,7 +183,7 @@ internal static unsafe class SoftmaxRows
         int width = Vector512<T>.Count;
         Vector512<T> max = Simd.Broadcast(T.NegativeInfinity);
         for (int i = 0; i < columns; i += width)
-            max = VectorMath.Max(max, LoadUpTo(x + i, Math.Min(width, columns - i), T.NegativeInfinity));
+            max = VectorMath.Max(max, Simd.LoadUpTo(x + i, Math.Min(width, columns - i), T.NegativeInfinity));
         return MaxLane(max);
     }
 
@@ -223,8 +212,8 @@ internal static unsafe class SoftmaxRows
             for (; i < stop; i += width)
             {
                 int count = Math.Min(width, columns - i);
-                Vector512<T> e = VectorMath.Exp(LoadUpTo(x + i, count, T.NegativeInfinity) - shift);
-                StoreUpTo(y + i, e, count);
+                Vector512<T> e = VectorMath.Exp(Simd.LoadUpTo(x + i, count, T.NegativeInfinity) - shift);
+                Simd.StoreUpTo(y + i, e, count);
                 sum += e;
             }
 
@@ -242,7 +231,7 @@ internal static unsafe class SoftmaxRows
         for (int i = 0; i < columns; i += width)
         {
             int count = Math.Min(width, columns - i);
-            StoreUpTo(y + i, LoadUpTo(y + i, count, T.Zero) * scale, count);
+            Simd.StoreUpTo(y + i, Simd.LoadUpTo(y + i, count) * scale, count);
         }
     }
 
@@ -254,7 +243,7 @@ internal static unsafe class SoftmaxRows
         for (int i = 0; i < columns; i += width)
         {
             int count = Math.Min(width, columns - i);
-            StoreUpTo(y + i, LoadUpTo(x + i, count, T.Zero) - first - second, count);
+            Simd.StoreUpTo(y + i, Simd.LoadUpTo(x + i, count) - first - second, count);
         }
     }
 }

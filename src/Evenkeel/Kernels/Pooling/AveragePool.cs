@@ -33,9 +33,7 @@ internal static unsafe class AveragePool
         if (shape.IsQuads && divisor.Number == 0) Quads.Forward<T, Rule>(x, y, shape);
         else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.Mean((float*)x, (float*)y, shape, divisor);
-        else if (typeof(T) != typeof(float)
-            || (!AveragePoolLanes.TryForward((float*)x, (float*)y, shape, divisor)
-                && !AveragePoolRows.TryForward((float*)x, (float*)y, shape, divisor)))
+        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryForward((float*)x, (float*)y, shape, divisor))
         {
             Workers.Run(shape.Chunks, new ForwardJob<T>
             {

@@ -15,7 +15,9 @@ internal static unsafe class AveragePoolLanes
     /// <summary>More windows of a row fill a pack well enough.</summary>
     private const int MostWindows = 7;
 
-    /// <summary>y from x. False if the other way is faster, or the windows are too large for either.</summary>
+    /// <summary>
+    /// y from x, of windows that have a plan by rows. False if that way is faster, or lanes take too much memory.
+    /// </summary>
     /// <param name="x">The volumes.</param>
     /// <param name="y">The results.</param>
     /// <param name="shape">The sizes and the windows.</param>
@@ -25,12 +27,8 @@ internal static unsafe class AveragePoolLanes
     {
         if (Avx512F.IsSupported || shape.Columns.Output > MostWindows || !LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(shape, false, Lanes * sizeof(float), keepsRows: true, 1, numbers, out LanePlan plan)
-            || Math.Max(shape.Columns.Kernel, plan.Depth) > PoolTaps.Most || plan.MostReads > PoolPlan.MostRows)
-        {
+        if (!LanePlan.TryCreate(shape, false, Lanes * sizeof(float), keepsRows: true, 1, numbers, out LanePlan plan))
             return false;
-        }
-
         float* sizes = stackalloc float[WindowSizes.Most];
         Workers.Run(plan.Chunks, new PoolLanes<Rule>
         {

@@ -27,6 +27,8 @@ internal static unsafe class AveragePoolRows
         PoolTap* memory = stackalloc PoolTap[PoolTaps.Most + 1];
         var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: false, valueSize: 0, numbers, taps, out PoolPlan plan)) return false;
+        // Which windows are added this way depends on them alone, and not on the number of volumes.
+        if (AveragePoolLanes.TryForward(x, y, shape, divisor)) return true;
         float* sizes = stackalloc float[WindowSizes.Most];
         Workers.Run(shape.Chunks, new ForwardJob
         {

@@ -28,8 +28,12 @@ internal static unsafe class MaxPoolLanes
     {
         if (shape.Columns.Input > MostColumns || !LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(shape, isBackward: false, Cell * sizeof(float), false, 2, numbers, out LanePlan plan))
+        if (!LanePlan.TryCreate(
+            shape, isBackward: false, Cell * sizeof(float), keepsRows: false, 2, numbers, out LanePlan plan))
+        {
             return false;
+        }
+
         Workers.Run(plan.Chunks, new PoolLanes<ForwardRule>
         {
             Source = x,
@@ -50,8 +54,12 @@ internal static unsafe class MaxPoolLanes
     {
         if (!LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(shape, isBackward: true, Cell * sizeof(float), true, 2, numbers, out LanePlan plan))
+        if (!LanePlan.TryCreate(
+            shape, isBackward: true, Cell * sizeof(float), keepsRows: true, 2, numbers, out LanePlan plan))
+        {
             return false;
+        }
+
         Workers.Run(plan.Chunks, new PoolLanes<BackwardRule>
         {
             Source = dy,

@@ -95,15 +95,24 @@ internal readonly unsafe struct FromTwoPacks<T> : IPicker<T> where T : unmanaged
     }
 }
 
-/// <summary>Any places: values are read one by one.</summary>
+/// <summary>Any places: values are gathered, or read one by one if the hardware cannot.</summary>
 internal readonly unsafe struct FromAnywhere<T> : IPicker<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static bool Reaches(int* near, int* far) => true;
 
     public static Vector512<T> Lanes(int* places, int* near) => default;
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near)
+    {
+        if (!Avx2.IsSupported || typeof(T) != typeof(float)) return OneByOne(x, places);
+        float* row = (float*)x;
+        return Vector512.Create(Avx2.GatherVector256(row, Vector256.Load(places), sizeof(float)),
+            Avx2.GatherVector256(row, Vector256.Load(places + 8), sizeof(float))).As<float, T>();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector512<T> OneByOne(T* x, int* places)
     {
         T* values = stackalloc T[Vector512<T>.Count];
         for (int i = 0; i < Vector512<T>.Count; i++) values[i] = x[places[i]];

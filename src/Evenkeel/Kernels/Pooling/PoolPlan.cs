@@ -10,7 +10,7 @@ internal unsafe struct PoolPlan
     public const int MostScratch = 1 << 16;
 
     /// <summary>Largest number of rows of one result.</summary>
-    public const int MostRows = 256;
+    private const int MostRows = 256;
 
     /// <summary>The sizes and the windows.</summary>
     public PoolShape Volumes;

@@ -152,27 +152,14 @@ internal unsafe struct PoolTap
                 FromTwoPacks<float>.Half(row + tap->_firstOfHigh, row + tap->_secondOfHigh,
                     Vector256.Load(tap->_index + (Lanes / 2))));
         }
-        else if (Avx2.IsSupported)
-        {
-            values = Vector512.Create(Avx2.GatherVector256(row, Vector256.Load(tap->_source), sizeof(float)),
-                Avx2.GatherVector256(row, Vector256.Load(tap->_source + (Lanes / 2)), sizeof(float)));
-        }
         else
         {
-            values = OneByOne(row, tap->_source);
+            values = FromAnywhere<float>.Pick(row, default, tap->_source, tap->_source);
         }
 
         return tap->_isWhole
             ? values
             : Vector512.ConditionalSelect(Vector512.Load(tap->_mask).AsSingle(), values, fill);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Vector512<float> OneByOne(float* row, int* source)
-    {
-        float* values = stackalloc float[Lanes];
-        for (int lane = 0; lane < Lanes; lane++) values[lane] = row[source[lane]];
-        return Vector512.Load(values);
     }
 }
 

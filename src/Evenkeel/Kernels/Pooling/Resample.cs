@@ -206,8 +206,7 @@ internal static unsafe class Resample
         private readonly void Put(T* to, Vector512<T> values)
         {
             if (Streams) Simd.StoreStream(to, values);
-            else if (Columns.Axis.Output >= Vector512<T>.Count) Simd.Store(to, values);
-            else Simd.StorePartial(to, values, Columns.Axis.Output);
+            else Simd.StoreUpTo(to, values, Columns.Axis.Output);
         }
     }
 
@@ -289,8 +288,7 @@ internal static unsafe class Resample
                         sum = Vector512.ConditionalSelect(Above<T>(counts + c, k), next, sum);
                     }
 
-                    if (count >= width) Simd.Store(dx + c, sum);
-                    else Simd.StorePartial(dx, sum, count);
+                    Simd.StoreUpTo(dx + c, sum, count);
                 }
                 else
                 {

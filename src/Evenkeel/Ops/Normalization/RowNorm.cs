@@ -289,8 +289,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             }
 
             Vector512<T> total = Widen.Narrow<T>(low, high);
-            if (lanes == width) Simd.Store(gradient + j, total);
-            else Simd.StorePartial(gradient + j, total, lanes);
+            Simd.StoreUpTo(gradient + j, total, lanes);
         }
     }
 
