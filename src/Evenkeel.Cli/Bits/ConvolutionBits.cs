@@ -4,7 +4,8 @@ namespace Evenkeel.Cli.Bits;
 
 /// <summary>
 /// Convolutions: more and fewer filters than a pack, rows shorter and longer than one, more taps than a chunk, more
-/// images than one; stride, dilation and groups; modes of padding, volumes, and transposed convolutions.
+/// images than one; Winograd's products; stride, dilation and groups; modes of padding, volumes, and transposed
+/// convolutions.
 /// </summary>
 internal static class ConvolutionBits
 {
@@ -15,6 +16,7 @@ internal static class ConvolutionBits
         ([5, 3, 6, 6], [16, 3, 3, 3], 1, 0, 1, 1),
         ([1, 3, 5, 34], [33, 3, 3, 3], 1, 1, 1, 1),
         ([2, 33, 4, 5], [7, 33, 3, 3], 1, 1, 1, 1),
+        ([2, 33, 5, 6], [35, 33, 3, 3], 1, 1, 1, 1),
         ([2, 17, 3, 6], [19, 17, 1, 1], 1, 0, 1, 1),
         ([2, 4, 7, 9], [6, 2, 3, 2], (2, 3), (1, 2), (2, 1), 2),
         ([2, 3, 8, 8], [5, 3, 3, 3], 2, 1, 1, 1),

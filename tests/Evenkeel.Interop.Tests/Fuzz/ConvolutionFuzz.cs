@@ -9,11 +9,16 @@ internal static class ConvolutionFuzz
 {
     private const int MostProducts = 60_000;
 
+    /// <summary>The same for the windows that Winograd's products compute, which take more channels and filters.
+    /// </summary>
+    private const int MostDenseProducts = 3_000_000;
+
     public static FuzzCase Draw(Draw draw, int spatial, bool isTransposed)
     {
         ConvolutionCase one;
-        do one = Settings(draw, spatial, isTransposed);
-        while (Products(one) > MostProducts || (IsEmpty(one) && draw.Chance(0.75)));
+        bool isDense = spatial > 1 && draw.Chance(0.05);
+        do one = isDense ? Dense(draw, spatial, isTransposed) : Settings(draw, spatial, isTransposed);
+        while (Products(one) > (isDense ? MostDenseProducts : MostProducts) || (IsEmpty(one) && draw.Chance(0.75)));
         // In Float64 a sum that rounding alone keeps from 0 is as good as impossible, in Float32 it is not.
         bool isFused = draw.Chance(0.15);
         string name = isFused ? "0." : "";
@@ -69,6 +74,22 @@ internal static class ConvolutionFuzz
             Groups = groups,
             Bias = draw.Chance(0.7),
             Mode = mode,
+        };
+    }
+
+    /// <summary>A window of 3x3 with a stride of 1 over many channels and filters, in one to two groups.</summary>
+    private static ConvolutionCase Dense(Draw draw, int spatial, bool isTransposed)
+    {
+        int groups = draw.Chance(0.8) ? 1 : 2, depth = spatial == 3 ? draw.Int(1, 3) : 1;
+        int[] input = new int[spatial];
+        foreach (ref int size in input.AsSpan()) size = draw.Int(1, spatial == 3 ? 6 : 11);
+        return new ConvolutionCase(spatial, [draw.Int(1, 3), groups * draw.Int(16, 72), .. input],
+            groups * draw.Int(16, 72), new Size3(depth, 3, 3))
+        {
+            IsTransposed = isTransposed,
+            Padding = draw.Chance(0.5) ? 1 : Padding(draw, spatial, isTransposed),
+            Groups = groups,
+            Bias = draw.Chance(0.7),
         };
     }
 

@@ -249,13 +249,13 @@ internal static unsafe class Gemm
                             T* c = C + ((row0 + Start(i)) * LdC) + column;
                             if (isTail)
                             {
-                                Tile(wide, height,
+                                GemmMicro.Tile(wide, height,
                                     count, k, ai, aRow, aColumn, b, bRow, second, tile, 2 * Width, Width, null, false);
                                 Merge(height, count, gap, tile, c, biasHere, add);
                             }
                             else
                             {
-                                Tile(wide, height,
+                                GemmMicro.Tile(wide, height,
                                     count, k, ai, aRow, aColumn, b, bRow, second, c, LdC, gap, biasHere, add);
                             }
 
@@ -327,99 +327,6 @@ internal static unsafe class Gemm
                 }
 
                 for (int j = 0; j < left; j++) to[j] = add ? to[j] + last[j] : last[j];
-            }
-        }
-
-        /// <summary>Computes one tile of C with the kernel of its size.</summary>
-        /// <remarks>
-        /// The second pack of C lies <paramref name="gapC"/> behind the first, that of B <paramref name="second"/>
-        /// behind it.
-        /// </remarks>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Tile(
-            bool wide, int rows, int packs, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c,
-            nint cRow, nint gapC, T* bias, bool add)
-        {
-            if (packs == 2 && wide)
-            {
-                switch (rows)
-                {
-                    case 1:
-                        GemmMicro.Tile<T, Count1, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    case 2:
-                        GemmMicro.Tile<T, Count2, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    case 3:
-                        GemmMicro.Tile<T, Count3, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    case 4:
-                        GemmMicro.Tile<T, Count4, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    case 5:
-                        GemmMicro.Tile<T, Count5, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    case 6:
-                        GemmMicro.Tile<T, Count6, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    case 7:
-                        GemmMicro.Tile<T, Count7, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                    default:
-                        GemmMicro.Tile<T, Count8, Count2>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        return;
-                }
-            }
-
-            for (int pack = 0; pack < packs; pack++)
-            {
-                switch (rows)
-                {
-                    case 1:
-                        GemmMicro.Tile<T, Count1, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    case 2:
-                        GemmMicro.Tile<T, Count2, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    case 3:
-                        GemmMicro.Tile<T, Count3, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    case 4:
-                        GemmMicro.Tile<T, Count4, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    case 5:
-                        GemmMicro.Tile<T, Count5, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    case 6:
-                        GemmMicro.Tile<T, Count6, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    case 7:
-                        GemmMicro.Tile<T, Count7, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                    default:
-                        GemmMicro.Tile<T, Count8, Count1>(
-                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
-                        break;
-                }
-
-                b += second;
-                c += gapC;
-                if (bias != null) bias += gapC;
             }
         }
 

@@ -140,7 +140,7 @@ internal readonly struct Count14 : ICount
 /// The inner loops of <see cref="Gemm"/>: one tile of C with its sums in registers. The rows and packs of a tile are
 /// type arguments. So one source gives every size, and the compiler removes the sums that a size does not use.
 /// </summary>
-internal static unsafe class GemmMicro
+internal static unsafe partial class GemmMicro
 {
     /// <summary>
     /// Rows of the widest tile: 8 x 2 packs take 16 of 32 registers. That is twice the number that hides the latency of
