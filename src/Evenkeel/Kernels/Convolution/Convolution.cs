@@ -37,12 +37,14 @@ internal static unsafe class Convolution
     public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (DenseWindow.Applies(shape)) return Align(shape.Taps);
-        if (Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
+        bool isTransposed = IsTransposed<T>(shape);
+        if (!isTransposed && Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
         int taps = shape.GroupFilters * shape.Window, panels = 0;
-        foreach (Phases phases in new PhaseList(shape))
+        foreach (Phases phases in isTransposed ? new PhaseList(OfSlices(shape)) : new PhaseList(shape))
         {
-            panels = Math.Max(panels, PanelCount<T>(
-                PlaneMap.Backward(shape, phases), shape.Groups, shape.GroupChannels));
+            PlaneMap map = isTransposed
+                ? PlaneMap.Transposed(shape, phases.Slices) : PlaneMap.Backward(shape, phases);
+            panels = Math.Max(panels, PanelCount<T>(map, shape.Groups, shape.GroupChannels));
         }
 
         return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + panels;
@@ -113,7 +115,8 @@ internal static unsafe class Convolution
             return;
         }
 
-        if (Scatters<T>(shape))
+        bool isTransposed = IsTransposed<T>(shape);
+        if (!isTransposed && Scatters<T>(shape))
         {
             ScatterJob<T>.Run(shape, dy, weight, bias, dx, scratch, fuseReLU);
             return;
@@ -131,6 +134,21 @@ internal static unsafe class Convolution
         T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window),
             panels = turned + Align(shape.Filters * shape.Taps);
         var offsets = (nint*)scratch;
+        if (isTransposed)
+        {
+            foreach (Phases phases in new PhaseList(OfSlices(shape)))
+            {
+                PlaneJob<T> job = GradientJob(shape, phases, dy, turned, bias, dx, fuseReLU);
+                job.Map = PlaneMap.Transposed(shape, phases.Slices);
+                job.RowStep = job.ColumnStep = 1;
+                Workers.Run(shape.Channels,
+                    new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = turned });
+                Run(ref job, panels);
+            }
+
+            return;
+        }
+
         bool areTwins = TwinJob<T>.Applies(shape);
         PlaneJob<T> twin = default;
         foreach (Phases phases in new PhaseList(shape))
@@ -241,6 +259,24 @@ internal static unsafe class Convolution
         return scatter < gather;
     }
 
+    /// <summary>
+    /// Whether <see cref="Winograd"/> computes the gradient of the input at all phases of rows and columns together.
+    /// </summary>
+    private static bool IsTransposed<T>(in ConvolutionShape shape)
+    {
+        if (shape is not { StrideHeight: 2, StrideWidth: 2, Top: 1, Left: 1 }) return false;
+        foreach (Phases phases in new PhaseList(OfSlices(shape)))
+        {
+            if (!Winograd.Applies<T>(PlaneMap.Transposed(shape, phases.Slices), shape.GroupChannels)) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>The shape whose phases are those of the slices alone, with all taps of rows and columns.</summary>
+    private static ConvolutionShape OfSlices(in ConvolutionShape shape) =>
+        shape with { StrideHeight = 1, StrideWidth = 1 };
+
     private static int Align(int count) => (count + 15) / 16 * 16;
 
     /// <summary>Elements of the weights in the order in which a map reads them.</summary>
@@ -258,7 +294,7 @@ internal static unsafe class Convolution
             return;
         }
 
-        if (job is { SliceStep: 1, RowStep: 1, ColumnStep: 1 } && Winograd.Applies<T>(map, job.Results))
+        if (job is { RowStep: 1, ColumnStep: 1 } && Winograd.Applies<T>(map, job.Results))
         {
             Winograd.Run(job, (float*)panels);
             return;

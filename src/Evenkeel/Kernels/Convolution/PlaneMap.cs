@@ -39,6 +39,12 @@ internal readonly record struct PlaneMap
 
     public int DilationWidth { get; init; }
 
+    /// <summary>
+    /// True if the results are the pixels of all phases of rows and columns of a stride of 2: the window, turned, is the
+    /// whole one, and every second result belongs to a value of the source.
+    /// </summary>
+    public bool IsTransposed { get; init; }
+
     /// <summary>Slices of zeros in front of the source. If negative, no window reads the first -Front.</summary>
     public int Front { get; init; }
 
@@ -118,6 +124,34 @@ internal readonly record struct PlaneMap
         Slices = phases.Slices.Count,
         Rows = phases.Rows.Count,
         Columns = phases.Columns.Count,
+    };
+
+    /// <summary>
+    /// The gradient of the input of one group, at all pixels of the slices of one phase. The stride of rows and columns
+    /// is 2, and their padding 1.
+    /// </summary>
+    public static PlaneMap Transposed(in ConvolutionShape shape, in Phase slices) => new()
+    {
+        IsTransposed = true,
+        Channels = shape.GroupFilters,
+        Depth = shape.OutDepth,
+        Height = shape.OutHeight,
+        Width = shape.OutWidth,
+        KernelDepth = slices.Taps,
+        KernelHeight = shape.KernelHeight,
+        KernelWidth = shape.KernelWidth,
+        StrideDepth = 1,
+        StrideHeight = 1,
+        StrideWidth = 1,
+        DilationDepth = slices.Dilation,
+        DilationHeight = shape.DilationHeight,
+        DilationWidth = shape.DilationWidth,
+        Front = slices.Before,
+        Top = (shape.KernelHeight - 3),
+        Left = (shape.KernelWidth - 3),
+        Slices = slices.Count,
+        Rows = shape.Height,
+        Columns = shape.Width,
     };
 }
 

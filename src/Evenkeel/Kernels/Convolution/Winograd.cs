@@ -6,26 +6,72 @@ using System.Runtime.InteropServices;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Computes one <see cref="PlaneMap"/> with a dense window of 3x3 and a stride of 1 by Winograd's minimal filtering
-/// F(2x2, 3x3): 16 products per channel for a tile of 2x2 results, where the sums over the window take 36.
+/// Computes maps with dense windows by Winograd's minimal filtering: a tile of results takes fewer products than its
+/// windows have weights.
 /// </summary>
 /// <remarks>
-/// <para>With d the 4x4 values under a tile and g the 3x3 weights, the tile is Aᵀ·(Σ (G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A. The sum
-/// goes over channels and slices of the window, so each of the 16 points is a matrix product: tiles by channels times
-/// channels by filters. See docs/derivations/convolution.md.</para>
+/// <para>With d the values under a tile and g the weights, the tile is Aᵀ·(Σ (G·g·Gᵀ) ⊙ (Bᵀ·d·B))·A, where the
+/// <see cref="IWinogradScheme"/> has the matrices. The sum goes over channels and slices of the window, so each point
+/// is a matrix product: tiles by channels times channels by filters. See docs/derivations/convolution.md.</para>
+/// <para>Only Float32 is computed this way, and the choice depends on the sizes of an image alone.</para>
+/// <para>The source is A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.</para>
+/// </remarks>
+internal static unsafe class Winograd
+{
+    /// <summary>Whether a map, or a transposed one, has a scheme that pays.</summary>
+    public static bool Applies<T>(in PlaneMap map, int results)
+    {
+        if (typeof(T) != typeof(float) || map.DilationHeight != 1 || map.DilationWidth != 1
+            || map.StrideHeight != map.StrideWidth || map.KernelHeight != map.KernelWidth)
+        {
+            return false;
+        }
+
+        return (map.IsTransposed, map.KernelHeight, map.StrideHeight) switch
+        {
+            (false, 3, 1) => Winograd<ThreeByOne>.Applies(map, results),
+            (false, 3, 2) => Winograd<ThreeByTwo>.Applies(map, results),
+            (true, 3, 1) => Winograd<ThreeTransposed>.Applies(map, results),
+            (true, 4, 1) => Winograd<FourTransposed>.Applies(map, results),
+            _ => false,
+        };
+    }
+
+    /// <summary>Elements of the transformed weights.</summary>
+    public static int WeightCount(in PlaneMap map, int groups, int results) =>
+        (map.IsTransposed, map.KernelHeight, map.StrideHeight) switch
+        {
+            (false, _, 1) => Winograd<ThreeByOne>.WeightCount(map, groups, results),
+            (false, _, _) => Winograd<ThreeByTwo>.WeightCount(map, groups, results),
+            (true, 3, _) => Winograd<ThreeTransposed>.WeightCount(map, groups, results),
+            (true, _, _) => Winograd<FourTransposed>.WeightCount(map, groups, results),
+        };
+
+    /// <summary>Computes a job whose map has a scheme; its weights are transformed into scratch memory.</summary>
+    public static void Run<T>(in PlaneJob<T> of, float* weights) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(Applies<T>(of.Map, of.Results));
+        switch (of.Map.IsTransposed, of.Map.KernelHeight, of.Map.StrideHeight)
+        {
+            case (false, _, 1): Winograd<ThreeByOne>.Run(of, weights); break;
+            case (false, _, _): Winograd<ThreeByTwo>.Run(of, weights); break;
+            case (true, 3, _): Winograd<ThreeTransposed>.Run(of, weights); break;
+            case (true, _, _): Winograd<FourTransposed>.Run(of, weights); break;
+        }
+    }
+}
+
+/// <summary>One map by one scheme.</summary>
+/// <remarks>
 /// <para>A unit is some rows of tiles of all images, and some filters. It transforms its values (lanes are channels),
 /// multiplies point by point (lanes are filters), and transforms the results back.</para>
 /// <para>Each element of a product is one FMA chain over even chunks of at most <see cref="Convolution.TapChunk"/>
 /// terms, which are added in order. Nothing depends on the units, so the bits of an image depend on its shape only.
 /// </para>
-/// <para>The source is A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016.</para>
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
-internal unsafe partial struct Winograd : IJob
+internal unsafe partial struct Winograd<TScheme> : IJob where TScheme : IWinogradScheme
 {
-    /// <summary>Products of a tile, per channel and filter.</summary>
-    private const int Points = 16;
-
     /// <summary>Channels or filters of a pack.</summary>
     private const int Lanes = 16;
 
@@ -35,33 +81,36 @@ internal unsafe partial struct Winograd : IJob
     /// </summary>
     private const int UnitElements = 1 << 17, LeastTiles = 96, MostTiles = 192;
 
+    /// <summary>Tiles of an image below which the transformed weights cost more than they save.</summary>
+    private const int LeastImageTiles = 4;
+
+    /// <summary>Products that take the time of a transformation, and the share of time that is a gain.</summary>
+    private const double Transformation = 5, Gain = 0.9;
+
     /// <summary>Units below which filters are cut into blocks, so that threads have work.</summary>
     private const int LeastUnits = 16;
 
     /// <summary>Results of a plane that lie in a first-level cache until they are transposed.</summary>
     private const int BlockResults = 256;
 
+    /// <summary>Products of a tile, per channel and filter.</summary>
+    private static int Points => TScheme.Points * TScheme.Points;
+
     private PlaneMap _map;
     private int _images, _groups, _results, _parts, _blocks;
-    private nint _resultVolume, _resultPlane;
+    private nint _resultVolume, _slice;
     private bool _fuseReLU;
     private float* _source, _sourceEnd, _weight, _bias, _result;
 
-    /// <summary>
-    /// Whether a map has that window, and enough channels, filters and whole tiles to be worth the transformations.
-    /// </summary>
-    public static bool Applies<T>(in PlaneMap map, int results)
+    /// <summary>Whether the products that a map saves outweigh the transformations. They take about as long as
+    /// <see cref="Transformation"/> products per point and channel or filter.</summary>
+    public static bool Applies(in PlaneMap map, int results)
     {
-        if (typeof(T) != typeof(float)) return false;
-        if (map is not { KernelHeight: 3, KernelWidth: 3, DilationHeight: 1, DilationWidth: 1, DilationDepth: 1 }
-            || map is not { StrideDepth: 1, StrideHeight: 1, StrideWidth: 1 } || map.Channels < Lanes)
-        {
-            return false;
-        }
-
         int tiles = TilesOf(map.Rows) * TilesOf(map.Columns);
-        return (long)map.Channels * map.KernelDepth * results >= 16L * (map.Channels + results)
-            && tiles >= 4 && 3 * map.Rows * map.Columns >= 8 * tiles;
+        double terms = (double)map.Channels * map.KernelDepth, pairs = terms * results,
+            taps = (double)TScheme.Window * TScheme.Window / (map.IsTransposed ? 4 : 1);
+        return map.Channels >= Lanes && tiles >= LeastImageTiles
+            && Points * tiles * (pairs + (Transformation * (terms + results))) < Gain * taps * map.Rows * map.Columns * pairs;
     }
 
     /// <summary>Elements of the transformed weights.</summary>
@@ -71,7 +120,6 @@ internal unsafe partial struct Winograd : IJob
     /// <summary>Computes a job whose map has that form; its weights are transformed into scratch memory.</summary>
     public static void Run<T>(in PlaneJob<T> of, float* weights) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Debug.Assert(Applies<T>(of.Map, of.Results) && of is { SliceStep: 1, RowStep: 1, ColumnStep: 1 });
         PlaneMap map = of.Map;
         var turn = new WeightTransform
         {
@@ -81,14 +129,14 @@ internal unsafe partial struct Winograd : IJob
             Target = weights,
         };
         Workers.Run(of.Groups * turn.Chunks, turn);
-        var job = new Winograd
+        var job = new Winograd<TScheme>
         {
             _map = map,
             _images = of.Images,
             _groups = of.Groups,
             _results = of.Results,
             _resultVolume = of.ResultVolume,
-            _resultPlane = of.ResultPlane,
+            _slice = (nint)of.SliceStep * of.ResultPlane,
             _fuseReLU = of.FuseReLU,
             _source = (float*)of.Source,
             _sourceEnd = (float*)of.SourceEnd,
@@ -100,7 +148,7 @@ internal unsafe partial struct Winograd : IJob
         Workers.Run(job._parts * job._blocks, job);
     }
 
-    private static int TilesOf(int results) => (results + 1) / 2;
+    private static int TilesOf(int results) => Convolution.DivideUp(results, TScheme.Results);
 
     private static int PointCount(in PlaneMap map, int results) =>
         (Convolution.Panels<float>(results) * 2 * Lanes * map.Channels * map.KernelDepth) + Lanes;
@@ -135,7 +183,7 @@ internal unsafe partial struct Winograd : IJob
         int tiles = rows * TileColumns, together = Math.Min(rows, TileRows);
         nint valueRow = Terms + Lanes, sumRow = ((nint)panels * 2 * Lanes) + Lanes,
             valuePoint = (tiles * valueRow) + Lanes, sumPoint = (tiles * sumRow) + Lanes;
-        nint count = (Points * (valuePoint + sumPoint)) + Math.Max(StageCount(together), BlockCount(together));
+        nint count = (Points * (valuePoint + sumPoint)) + LineCount + Math.Max(StageCount(together), BlockCount(together));
         float* memory = (float*)GemmPacking.Scratch(count * sizeof(float));
         var values = new TileMatrices(memory, valueRow, valuePoint);
         var sums = new TileMatrices(values.At(Points), sumRow, sumPoint);
