@@ -11,10 +11,11 @@ namespace Evenkeel.Kernels;
 /// results (filters by packs of neighbouring results) is a set of sums in registers. Each term is a weight times the
 /// pack under its tap. No column matrix is made. The gradient of the input is the same map with channels and filters
 /// exchanged and the taps in reverse order. There is one such map per phase of the stride.</para>
-/// <para>Every element is one FMA chain over its taps in the order (channel, slice, row, column). The chain is cut into
-/// even chunks of at most <see cref="TapChunk"/>, which are added in order. Images are cut into chunks that depend on
-/// the shape only. The sums over images and places are added in the order of the chunks. So the bits depend on the
-/// shape only. Dense windows of 3x3 in Float32 have other sums: <see cref="Winograd"/>.</para>
+/// <para>Every element is one FMA chain over its taps in the order (slice, channel, row, column), without the taps of
+/// slices that are zeros beside the source. The chain is cut into even chunks of at most <see cref="TapChunk"/>, which
+/// are added in order. Images are cut into chunks that depend on the shape only. The sums over images and places are
+/// added in the order of the chunks. So the bits depend on the shape only. Dense windows of 3x3 and 4x4 in Float32 have
+/// other sums: <see cref="Winograd"/>.</para>
 /// </remarks>
 internal static unsafe class Convolution
 {
@@ -25,11 +26,12 @@ internal static unsafe class Convolution
     private const double ChunkWork = 500e3;
 
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
-    public static int ForwardScratch<T>(in ConvolutionShape shape)
+    public static int ForwardScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (DenseWindow.Applies(shape)) return 0;
-        int thinned = Thinning.Applies(shape) ? Thinning.Count(shape) : 0;
-        return thinned + OffsetCount(shape.Taps)
+        int thinned = Thins<T>(shape) ? Thinning.Count(shape) : 0;
+        int ordered = SlicesJob<T>.Applies(shape) ? Align(shape.Filters * shape.Taps) : 0;
+        return thinned + OffsetCount(shape.Taps) + ordered
             + PanelCount<T>(PlaneMap.Forward(shape), shape.Groups, shape.GroupFilters);
     }
 
@@ -66,7 +68,7 @@ internal static unsafe class Convolution
             return;
         }
 
-        if (Thinning.Applies(shape))
+        if (Thins<T>(shape))
         {
             Thinning.Run(shape, x, scratch);
             Forward(Thinning.Thinned(shape), scratch, weight, bias, y, scratch + Thinning.Count(shape), fuseReLU);
@@ -93,7 +95,15 @@ internal static unsafe class Convolution
             Offsets = (nint*)scratch,
             FuseReLU = fuseReLU,
         };
-        Run(ref job, scratch + OffsetCount(shape.Taps));
+        T* panels = scratch + OffsetCount(shape.Taps);
+        if (SlicesJob<T>.Applies(shape))
+        {
+            job.Weight = panels;
+            panels += Align(shape.Filters * shape.Taps);
+            Workers.Run(shape.Filters, new SlicesJob<T> { Sizes = shape, Weight = weight, Target = job.Weight });
+        }
+
+        Run(ref job, panels);
     }
 
     /// <summary>
@@ -141,8 +151,7 @@ internal static unsafe class Convolution
                 PlaneJob<T> job = GradientJob(shape, phases, dy, turned, bias, dx, fuseReLU);
                 job.Map = PlaneMap.Transposed(shape, phases.Slices);
                 job.RowStep = job.ColumnStep = 1;
-                Workers.Run(shape.Channels,
-                    new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = turned });
+                Turn(shape, phases, weight, turned);
                 Run(ref job, panels);
             }
 
@@ -157,8 +166,7 @@ internal static unsafe class Convolution
             PlaneJob<T> job = GradientJob(
                 shape, phases, dy, isSecond ? turned + twin.Map.Taps * shape.Channels : turned, bias, dx, fuseReLU);
             job.Offsets = isSecond ? offsets + twin.Map.Taps : offsets;
-            Workers.Run(shape.Channels,
-                new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = job.Weight });
+            Turn(shape, phases, weight, job.Weight);
             if (!areTwins) Run(ref job, panels);
             else if (!isSecond) twin = job;
             else
@@ -168,6 +176,13 @@ internal static unsafe class Convolution
                 twin = default;
             }
         }
+    }
+
+    /// <summary>The weights of a phase in the order in which its map reads them.</summary>
+    private static void Turn<T>(in ConvolutionShape shape, in Phases phases, T* weight, T* turned) where T : unmanaged
+    {
+        var job = new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = turned };
+        Workers.Run(job.Chunks, job);
     }
 
     /// <summary>The gradient of the input in the pixels of one phase.</summary>
@@ -242,6 +257,15 @@ internal static unsafe class Convolution
     private static double FilterCost<T>(in PlaneMap map, int results) =>
         (double)DivideUp(results, Vector512<T>.Count) * map.Slices * map.Rows * map.Columns * (map.Taps + 6);
 
+    /// <summary>Whether <see cref="PointJob{T}"/> computes a map whose results lie side by side.</summary>
+    private static bool IsPoint<T>(in PlaneMap map, int images, int results)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        PointJob<T>.Applies(map, images) && PointJob<T>.Cost(map, results) < FilterCost<T>(map, results);
+
+    /// <summary>Whether the values that windows read are copied together before the forward pass.</summary>
+    private static bool Thins<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T> =>
+        Thinning.Applies(shape) && !IsPoint<T>(PlaneMap.Forward(shape), shape.Images, shape.GroupFilters);
+
     /// <summary>Whether <see cref="ScatterJob{T}"/> computes the gradient of the input.</summary>
     private static bool Scatters<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -288,10 +312,19 @@ internal static unsafe class Convolution
     {
         int width = Vector512<T>.Count;
         PlaneMap map = job.Map;
-        if (job is { RowStep: 1, ColumnStep: 1 } && SinglePlanes<T>.Applies(map, job.Results))
+        if (job is { SliceStep: 1, RowStep: 1, ColumnStep: 1 })
         {
-            SinglePlanes<T>.Run(job);
-            return;
+            if (SinglePlanes<T>.Applies(map, job.Results))
+            {
+                SinglePlanes<T>.Run(job);
+                return;
+            }
+
+            if (IsPoint<T>(map, job.Images, job.Results))
+            {
+                PointJob<T>.Run(job);
+                return;
+            }
         }
 
         if (job is { RowStep: 1, ColumnStep: 1 } && Winograd.Applies<T>(map, job.Results))
@@ -302,7 +335,7 @@ internal static unsafe class Convolution
 
         job.Bands = Bands.Create(map, job.Images);
         job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
-        job.Stage.Offsets(job.Offsets, sizeof(T));
+        job.Stage.Offsets(job.Offsets, sizeof(T), slicesFirst: true);
         job.AlongFilters = job is { RowStep: 1, ColumnStep: 1 }
             && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results);
         job.Together = job.AlongFilters && !Gemm.IsWide ? job.ImagesPerBlock() : 1;
@@ -333,6 +366,33 @@ internal static unsafe class Convolution
     }
 
     /// <summary>
+    /// The weights of a window of several slices, reordered from (filter, channel, slice, row, column) to (filter,
+    /// slice, channel, row, column). A chunk is a filter.
+    /// </summary>
+    private struct SlicesJob<T> : IJob where T : unmanaged
+    {
+        public ConvolutionShape Sizes;
+        public T* Weight, Target;
+
+        /// <summary>Whether the orders differ.</summary>
+        public static bool Applies(in ConvolutionShape shape) => shape is { KernelDepth: > 1, GroupChannels: > 1 };
+
+        public readonly void Invoke(int chunk)
+        {
+            int slice = Sizes.KernelHeight * Sizes.KernelWidth;
+            T* from = Weight + ((nint)chunk * Sizes.Taps), to = Target + ((nint)chunk * Sizes.Taps);
+            for (int t = 0; t < Sizes.KernelDepth; t++)
+            {
+                T* at = from + (t * slice);
+                for (int c = 0; c < Sizes.GroupChannels; c++, at += Sizes.Window, to += slice)
+                {
+                    for (int i = 0; i < slice; i++) to[i] = at[i];
+                }
+            }
+        }
+    }
+
+    /// <summary>
     /// The weights as panels of two packs of filters: [group][panel][tap][lane]. With 16 registers a panel has its
     /// packs one after the other, as a tile reads one: [group][panel][pack][tap][lane].
     /// </summary>
@@ -359,39 +419,6 @@ internal static unsafe class Convolution
                 {
                     GemmPacking.TransposedPack(from + ((nint)width * Taps), Taps,
                         Math.Min(width, Results - filter - width), to + second, row, taps);
-                }
-            }
-        }
-    }
-
-    /// <summary>
-    /// The weights of a phase, reordered from (filter, channel, tap) to (channel, filter, tap from the last to the
-    /// first).
-    /// </summary>
-    private struct TurnJob<T> : IJob where T : unmanaged
-    {
-        public ConvolutionShape Sizes;
-        public Phases Phases;
-        public T* Weight, Turned;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public readonly void Invoke(int chunk)
-        {
-            (Phase slices, Phase rows, Phase columns) = Phases;
-            int group = chunk / Sizes.GroupChannels, channel = chunk % Sizes.GroupChannels,
-                window = slices.Taps * rows.Taps * columns.Taps;
-            T* to = Turned + ((nint)chunk * Sizes.GroupFilters * window);
-            T* from = Weight + ((nint)group * Sizes.GroupFilters * Sizes.Taps) + ((nint)channel * Sizes.Window);
-            for (int filter = 0; filter < Sizes.GroupFilters; filter++, from += Sizes.Taps)
-            {
-                for (int t = slices.LastTap, k = 0; k < slices.Taps; k++, t -= slices.TapStep)
-                {
-                    for (int u = rows.LastTap, i = 0; i < rows.Taps; i++, u -= rows.TapStep)
-                    {
-                        T* row = from + (((t * Sizes.KernelHeight) + u) * Sizes.KernelWidth);
-                        for (int v = columns.LastTap, j = 0; j < columns.Taps; j++, v -= columns.TapStep)
-                            *to++ = row[v];
-                    }
                 }
             }
         }

@@ -14,10 +14,11 @@ internal static unsafe partial class ConvolutionMicro
     /// <summary>
     /// Tiles of results, side by side: rows are filters, packs are neighbouring results.
     /// <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
+    /// With a <paramref name="shift"/>, shift i is added at the end, and values up to a limit become 0.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Planes<T, TRows, TPacks>(
-        nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+        nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add, T* shift, T limit)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
@@ -119,14 +120,14 @@ internal static unsafe partial class ConvolutionMicro
                 if (TRows.Value > 6) w6++;
             }
 
-            Put<T, TPacks>(c + (0 * cRow), s00, s01, s02, s03, add);
-            if (TRows.Value > 1) Put<T, TPacks>(c + (1 * cRow), s10, s11, s12, s13, add);
-            if (TRows.Value > 2) Put<T, TPacks>(c + (2 * cRow), s20, s21, s22, s23, add);
-            if (TRows.Value > 3) Put<T, TPacks>(c + (3 * cRow), s30, s31, s32, s33, add);
-            if (TRows.Value > 4) Put<T, TPacks>(c + (4 * cRow), s40, s41, s42, s43, add);
-            if (TRows.Value > 5) Put<T, TPacks>(c + (5 * cRow), s50, s51, s52, s53, add);
-            if (TRows.Value > 6) Put<T, TPacks>(c + (6 * cRow), s60, s61, s62, s63, add);
-            if (TRows.Value > 7) Put<T, TPacks>(c + (7 * cRow), s70, s71, s72, s73, add);
+            Put<T, TPacks>(c + (0 * cRow), s00, s01, s02, s03, add, shift, 0, limit);
+            if (TRows.Value > 1) Put<T, TPacks>(c + (1 * cRow), s10, s11, s12, s13, add, shift, 1, limit);
+            if (TRows.Value > 2) Put<T, TPacks>(c + (2 * cRow), s20, s21, s22, s23, add, shift, 2, limit);
+            if (TRows.Value > 3) Put<T, TPacks>(c + (3 * cRow), s30, s31, s32, s33, add, shift, 3, limit);
+            if (TRows.Value > 4) Put<T, TPacks>(c + (4 * cRow), s40, s41, s42, s43, add, shift, 4, limit);
+            if (TRows.Value > 5) Put<T, TPacks>(c + (5 * cRow), s50, s51, s52, s53, add, shift, 5, limit);
+            if (TRows.Value > 6) Put<T, TPacks>(c + (6 * cRow), s60, s61, s62, s63, add, shift, 6, limit);
+            if (TRows.Value > 7) Put<T, TPacks>(c + (7 * cRow), s70, s71, s72, s73, add, shift, 7, limit);
         }
     }
 
@@ -278,6 +279,12 @@ internal static unsafe partial class ConvolutionMicro
     private static void Put<T, TPacks>(
         T* c, Vector512<T> v0, Vector512<T> v1, Vector512<T> v2, Vector512<T> v3, bool add)
         where T : unmanaged
+        where TPacks : ICount => Put<T, TPacks>(c, v0, v1, v2, v3, add, shift: null, row: 0, limit: default);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put<T, TPacks>(
+        T* c, Vector512<T> v0, Vector512<T> v1, Vector512<T> v2, Vector512<T> v3, bool add, T* shift, int row, T limit)
+        where T : unmanaged
         where TPacks : ICount
     {
         int width = Vector512<T>.Count;
@@ -287,6 +294,15 @@ internal static unsafe partial class ConvolutionMicro
             if (TPacks.Value > 1) v1 = Simd.Load(c + width) + v1;
             if (TPacks.Value > 2) v2 = Simd.Load(c + (2 * width)) + v2;
             if (TPacks.Value > 3) v3 = Simd.Load(c + (3 * width)) + v3;
+        }
+
+        if (shift != null)
+        {
+            Vector512<T> b = Simd.Broadcast(shift[row]), most = Simd.Broadcast(limit);
+            v0 = Simd.ZeroUpTo(v0 + b, most);
+            if (TPacks.Value > 1) v1 = Simd.ZeroUpTo(v1 + b, most);
+            if (TPacks.Value > 2) v2 = Simd.ZeroUpTo(v2 + b, most);
+            if (TPacks.Value > 3) v3 = Simd.ZeroUpTo(v3 + b, most);
         }
 
         Simd.Store(c, v0);

@@ -11,10 +11,12 @@ internal unsafe partial struct PlaneJob<T>
     /// rows, tiles of a row.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, int results, T* bias)
+    private readonly void SumFilters(
+        T* stage, T* weight, T* sums, T* result, int rows, int results, T* bias, int slice)
     {
         bool wide = Gemm.IsWide;
-        int taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk), columns = Map.Columns;
+        (int firstTap, int used) = TapsOf(slice);
+        int taps = Map.Taps, chunks = Convolution.DivideUp(used, Convolution.TapChunk), columns = Map.Columns;
         int tiles = Convolution.DivideUp(columns, wide ? FilterRows : NarrowRows),
             blocks = Convolution.DivideUp(rows, BlockRows(rows));
         for (int filter = 0; filter < results; filter += 2 * Width, weight += (nint)taps * 2 * Width)
@@ -27,8 +29,8 @@ internal unsafe partial struct PlaneJob<T>
                 int row0 = Convolution.Cut(rows, block, blocks), row1 = Convolution.Cut(rows, block + 1, blocks);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    int t0 = Convolution.Cut(taps, chunk, chunks),
-                        terms = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+                    int at = Convolution.Cut(used, chunk, chunks),
+                        terms = Convolution.Cut(used, chunk + 1, chunks) - at, t0 = firstTap + at;
                     SumFilterRows(stage + ((nint)row0 * Stage.Pitch), weight + ((nint)t0 * 2 * Width), sums,
                         row1 - row0, tiles, terms, Offsets + t0, two, wide, chunk > 0);
                 }
@@ -75,9 +77,11 @@ internal unsafe partial struct PlaneJob<T>
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void SumPlaces(
-        T* stage, T* sums, nint* places, T* result, int images, int rows, int group, int first, int results)
+        T* stage, T* sums, nint* places, T* result, int images, int rows, int group, int first, int results,
+        int slice)
     {
-        int taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk), columns = Map.Columns;
+        (int firstTap, int used) = TapsOf(slice);
+        int taps = Map.Taps, chunks = Convolution.DivideUp(used, Convolution.TapChunk), columns = Map.Columns;
         int blockRows = BlockRows(rows), blocks = Convolution.DivideUp(rows, blockRows), partTaps = PartTaps;
         Debug.Assert(images == 1 || blocks == 1, "the places of several images are those of all their rows");
         T* chain = sums + ((nint)blockRows * columns * images * Width), weight = Panel(group, first);
@@ -92,7 +96,8 @@ internal unsafe partial struct PlaneJob<T>
                 T* x = stage + ((nint)row0 * Stage.Pitch);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    int t0 = Convolution.Cut(taps, chunk, chunks), t1 = Convolution.Cut(taps, chunk + 1, chunks),
+                    int t0 = firstTap + Convolution.Cut(used, chunk, chunks),
+                        t1 = firstTap + Convolution.Cut(used, chunk + 1, chunks),
                         parts = Convolution.DivideUp(t1 - t0, partTaps);
                     for (int part = 0; part < parts; part++)
                     {

@@ -15,29 +15,22 @@ internal unsafe partial struct PlaneJob<T>
     /// <param name="sums">Where the sums go; those of the next result are <see cref="SumsRow"/> behind.</param>
     /// <param name="rows">Rows of the band.</param>
     /// <param name="results">Number of results.</param>
+    /// <param name="slice">The slice of results.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Sum(T* stage, nint filter, T* sums, int rows, int results)
+    public readonly void Sum(T* stage, nint filter, T* sums, int rows, int results, int slice)
     {
         T* weight = Weight + (filter * Map.Taps);
         nint sumsRow = SumsRow;
         int length = ((rows - 1) * Stage.Pitch) + Map.Columns;
-        bool wide = Gemm.IsWide;
+        (int firstTap, int used) = TapsOf(slice);
         int packs = Convolution.DivideUp(length, Width), taps = Map.Taps,
-            chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
-        (int tilePacks, int tileRows) = (wide, results) switch
-        {
-            (true, <= LongRows) => (4, LongRows),
-            (true, _) => (2, ShortRows),
-
-            // Eight sums hide the latency of an FMA: with 16 registers, four packs of a single result.
-            (false, 1) => (4, 1),
-            (false, 2) => (2, 2),
-            _ => (1, NarrowRows),
-        };
+            chunks = Convolution.DivideUp(used, Convolution.TapChunk);
+        (int tilePacks, int tileRows) = TileOf(results);
         int tiles = Convolution.DivideUp(results, tileRows);
         for (int chunk = 0; chunk < chunks; chunk++)
         {
-            int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+            int at = Convolution.Cut(used, chunk, chunks), count = Convolution.Cut(used, chunk + 1, chunks) - at,
+                t0 = firstTap + at;
 
             // With few taps several tiles run side by side: the values that they read stay in a first-level cache.
             int run = Math.Max(1, RunTaps / count);
@@ -49,7 +42,8 @@ internal unsafe partial struct PlaneJob<T>
                 {
                     int i = Convolution.Cut(results, tile, tiles), high = Convolution.Cut(results, tile + 1, tiles) - i;
                     Tiles(here, high, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
-                        stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
+                        stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0,
+                        shift: null, limit: default);
                 }
 
                 pack += here * side;
@@ -57,25 +51,43 @@ internal unsafe partial struct PlaneJob<T>
         }
     }
 
+    /// <summary>Packs and rows of the tiles for a number of results.</summary>
+    public static (int Packs, int Rows) TileOf(int results) => (Gemm.IsWide, results) switch
+    {
+        (true, <= LongRows) => (4, LongRows),
+        (true, _) => (2, ShortRows),
+
+        // Eight sums hide the latency of an FMA: with 16 registers, four packs of a single result.
+        (false, 1) => (4, 1),
+        (false, 2) => (2, 2),
+        _ => (1, NarrowRows),
+    };
+
+    /// <summary>Tiles side by side (<see cref="ConvolutionMicro.Planes"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles(
-        int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    public static void Tiles(
+        int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add,
+        T* shift, T limit)
     {
         if (packs == 4)
         {
             switch (rows)
             {
                 case 1:
-                    ConvolutionMicro.Planes<T, Count1, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count1, Count4>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 2:
-                    ConvolutionMicro.Planes<T, Count2, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count2, Count4>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 3:
-                    ConvolutionMicro.Planes<T, Count3, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count3, Count4>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 default:
-                    ConvolutionMicro.Planes<T, Count4, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count4, Count4>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
             }
         }
@@ -85,42 +97,74 @@ internal unsafe partial struct PlaneJob<T>
             switch (rows)
             {
                 case 1:
-                    ConvolutionMicro.Planes<T, Count1, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count1, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 2:
-                    ConvolutionMicro.Planes<T, Count2, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count2, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 3:
-                    ConvolutionMicro.Planes<T, Count3, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count3, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 4:
-                    ConvolutionMicro.Planes<T, Count4, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count4, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 5:
-                    ConvolutionMicro.Planes<T, Count5, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count5, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 6:
-                    ConvolutionMicro.Planes<T, Count6, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count6, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 case 7:
-                    ConvolutionMicro.Planes<T, Count7, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count7, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
                 default:
-                    ConvolutionMicro.Planes<T, Count8, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    ConvolutionMicro.Planes<T, Count8, Count2>(
+                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
                     return;
             }
         }
 
         switch (rows)
         {
-            case 1: ConvolutionMicro.Planes<T, Count1, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 2: ConvolutionMicro.Planes<T, Count2, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 3: ConvolutionMicro.Planes<T, Count3, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 4: ConvolutionMicro.Planes<T, Count4, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 5: ConvolutionMicro.Planes<T, Count5, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 6: ConvolutionMicro.Planes<T, Count6, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 7: ConvolutionMicro.Planes<T, Count7, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-            default: ConvolutionMicro.Planes<T, Count8, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 1:
+                ConvolutionMicro.Planes<T, Count1, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            case 2:
+                ConvolutionMicro.Planes<T, Count2, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            case 3:
+                ConvolutionMicro.Planes<T, Count3, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            case 4:
+                ConvolutionMicro.Planes<T, Count4, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            case 5:
+                ConvolutionMicro.Planes<T, Count5, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            case 6:
+                ConvolutionMicro.Planes<T, Count6, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            case 7:
+                ConvolutionMicro.Planes<T, Count7, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
+            default:
+                ConvolutionMicro.Planes<T, Count8, Count1>(
+                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                return;
         }
     }
 

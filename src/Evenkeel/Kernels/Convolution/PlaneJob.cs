@@ -22,7 +22,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     private const int LeastUses = 32;
 
     /// <summary>Rows of a tile of two packs, and of a tile of four packs: both take 16 of 32 registers.</summary>
-    private const int ShortRows = 8, LongRows = 4;
+    public const int ShortRows = 8, LongRows = 4;
 
     /// <summary>Rows of the tile of one pack if there are 16 registers and a pack takes two.</summary>
     private const int NarrowRows = 6;
@@ -72,7 +72,9 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     /// <summary>Whether max(y, 0) is stored.</summary>
     public bool FuseReLU;
 
+    /// <summary>The operands; the weights are in the order (result, slice, channel, row, column).</summary>
     public T* Source, SourceEnd, Weight, Bias, Result;
+
     public nint* Offsets;
 
     private static int Width => Vector512<T>.Count;
@@ -92,7 +94,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     {
         Bands = bands;
         Stage = Stage.Create(Map, bands, Width, overrun: MaxPacks * Width);
-        Stage.Offsets(Offsets, sizeof(T));
+        Stage.Offsets(Offsets, sizeof(T), slicesFirst: true);
         AlongFilters = false;
         Together = 1;
         Cut();
@@ -155,13 +157,15 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
                         + ((nint)(band.Slice0 + slice) * SliceStep * ResultPlane)
                         + ((nint)band.Row0 * RowStep * ResultWidth);
                     T* x = stage + (slice * Stage.SliceStep);
+                    int at = band.Slice0 + slice;
                     if (places)
                     {
-                        SumPlaces(x, sums, (nint*)(scratch + bytes), result, images, band.Rows, group, first, count);
+                        SumPlaces(
+                            x, sums, (nint*)(scratch + bytes), result, images, band.Rows, group, first, count, at);
                         continue;
                     }
 
-                    SumSlice(x, sums, result, band.Rows, group, first, count);
+                    SumSlice(x, sums, result, band.Rows, group, first, count, at);
                 }
             }
         }
@@ -169,17 +173,17 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
 
     /// <summary>Some results of a group, in a band's rows of one slice.</summary>
     private readonly void SumSlice(
-        T* stage, T* sums, T* result, int rows, int group, int first, int count)
+        T* stage, T* sums, T* result, int rows, int group, int first, int count, int slice)
     {
         nint filter = ((nint)group * Results) + first;
         T* bias = Bias == null ? null : Bias + filter;
         if (AlongFilters)
         {
-            SumFilters(stage, Panel(group, first), sums, result, rows, count, bias);
+            SumFilters(stage, Panel(group, first), sums, result, rows, count, bias, slice);
             return;
         }
 
-        Sum(stage, filter, sums, rows, count);
+        Sum(stage, filter, sums, rows, count, slice);
         for (int i = 0; i < count; i++)
         {
             T shift = bias == null ? T.Zero : bias[i];
@@ -187,6 +191,13 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
             if (RowStep == 1 && ColumnStep == 1) CopyOut(from, target, rows, shift);
             else Spread(from, target, rows, shift);
         }
+    }
+
+    /// <summary>The taps of a slice of results: the first one, and their number.</summary>
+    private readonly (int First, int Count) TapsOf(int slice)
+    {
+        (int first, int end) = Map.TapSlices(slice);
+        return (first * Map.SliceTaps, (end - first) * Map.SliceTaps);
     }
 
     /// <summary>The panel that begins with a filter of a group.</summary>

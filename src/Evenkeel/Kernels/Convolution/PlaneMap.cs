@@ -67,7 +67,26 @@ internal readonly record struct PlaneMap
     public nint SourceVolume => (nint)Channels * Depth * Height * Width;
 
     /// <summary>Terms per result.</summary>
-    public int Taps => Channels * KernelDepth * KernelHeight * KernelWidth;
+    public int Taps => KernelDepth * SliceTaps;
+
+    /// <summary>Terms per result from a slice of the window.</summary>
+    public int SliceTaps => Channels * KernelHeight * KernelWidth;
+
+    /// <summary>Whether a slice of the window lies in the source for a slice of results.</summary>
+    public bool IsInside(int slice, int tap) =>
+        (uint)((slice * StrideDepth) + (tap * DilationDepth) - Front) < (uint)Depth;
+
+    /// <summary>
+    /// The slices of the window that a slice of results reads: from one up to another. Those of zeros are left out, but
+    /// one remains if there is no other.
+    /// </summary>
+    public (int First, int End) TapSlices(int slice)
+    {
+        int first = 0, end = KernelDepth;
+        while (first < end - 1 && !IsInside(slice, first)) first++;
+        while (end > first + 1 && !IsInside(slice, end - 1)) end--;
+        return (first, end);
+    }
 
     /// <summary>Slices of the source, with the slices of zeros, under a number of slices of results.</summary>
     public int SlicesUnder(int slices) => ((slices - 1) * StrideDepth) + ((KernelDepth - 1) * DilationDepth) + 1;

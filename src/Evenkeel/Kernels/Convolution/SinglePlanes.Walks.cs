@@ -6,8 +6,9 @@ namespace Evenkeel.Kernels;
 
 /// <content>
 /// Frequent windows without a copy, with 32 registers: a pack of columns walks down the rows of a plane. What lies
-/// beside the plane counts as zero. A plane at an end of the tensor is copied if packs would reach beyond it. The bits
-/// are the same.
+/// beside the plane counts as zero. In a volume it walks down one plane after the other, and each walk continues the
+/// chains of the walk before. A plane at an end of the tensor is copied if packs would reach beyond it. The bits are
+/// the same.
 /// </content>
 internal unsafe partial struct SinglePlanes<T>
 {
@@ -42,44 +43,72 @@ internal unsafe partial struct SinglePlanes<T>
     }
 
     /// <summary>
-    /// Whether the values before and behind a plane that its packs reach can be read. They are not used.
+    /// Whether the values before and behind the planes under a slice of results that packs reach can be read. They are
+    /// not used.
     /// </summary>
-    private readonly bool CanWalk(T* plane)
+    private readonly bool CanWalk(T* volume, in Band band)
     {
         if (_walk == Walk.None) return false;
+        (int tap, int end) = _map.TapSlices(band.Slice0);
+        if (!_map.IsInside(band.Slice0, tap)) return false;
         int width = Vector512<T>.Count;
         int last = ((Math.Max(0, _map.Columns - width) + width) * _map.StrideWidth) - _map.Left + _map.KernelWidth - 1;
-        return plane - Math.Max(0, _map.Left) >= _source
-            && plane + ((nint)(_map.Height - 1) * _map.Width) + Math.Max(_map.Width, last) <= _sourceEnd;
+        return PlaneUnder(volume, band.Slice0, tap) - Math.Max(0, _map.Left) >= _source
+            && PlaneUnder(volume, band.Slice0, end - 1) + ((nint)(_map.Height - 1) * _map.Width)
+            + Math.Max(_map.Width, last) <= _sourceEnd;
     }
 
-    /// <summary>All results of a plane.</summary>
-    private readonly void SumByWalks(T* x, T* weight, T bias, T* to)
+    /// <summary>The plane of the source that a slice of the window reads for a slice of results.</summary>
+    private readonly T* PlaneUnder(T* volume, int slice, int tap) => volume
+        + ((nint)((slice * _map.StrideDepth) + (tap * _map.DilationDepth) - _map.Front) * _map.Height * _map.Width);
+
+    /// <summary>The results of a band of one slice.</summary>
+    private readonly void SumByWalks(T* volume, T* weight, T bias, T* to, in Band band)
     {
-        int columns = _map.Columns, last = Math.Max(0, columns - Vector512<T>.Count);
-        for (int row = 0; row < _map.Rows; row += BlockRows)
+        int last = Math.Max(0, _map.Columns - Vector512<T>.Count);
+        for (int row = 0; row < band.Rows; row += BlockRows)
         {
-            int rows = Math.Min(BlockRows, _map.Rows - row);
+            var block = new Band(band.Slice0, 1, band.Row0 + row, Math.Min(BlockRows, band.Rows - row));
+            T* target = to + ((nint)row * _map.Columns);
             for (int i = 0; ; i += Vector512<T>.Count)
             {
                 // The last pack overlaps the one before.
-                int column = Math.Min(i, last), from = (row * _map.StrideHeight) - _map.Top,
-                    at = (column * _map.StrideWidth) - _map.Left;
-                T* source = x + ((nint)from * _map.Width) + at, target = to + ((nint)row * columns) + column;
-                if (_walk == Walk.Three) WalkThree(source, weight, bias, target, from, rows, at);
-                else if (_walk == Walk.Five) WalkFive(source, weight, bias, target, from, rows, at);
-                else WalkThreeByTwo(source, weight, bias, target, from, rows, at);
+                int column = Math.Min(i, last);
+                SumByWalks(volume, weight, bias, target + column, block, column);
                 if (i >= last) break;
             }
         }
     }
 
+    /// <summary>A pack of columns in some rows of results: a walk for each slice of the window.</summary>
+    private readonly void SumByWalks(T* volume, T* weight, T bias, T* to, in Band block, int column)
+    {
+        int from = (block.Row0 * _map.StrideHeight) - _map.Top, at = (column * _map.StrideWidth) - _map.Left,
+            rows = block.Rows;
+        (int first, int end) = _map.TapSlices(block.Slice0);
+        for (int tap = first; tap < end; tap++)
+        {
+            T* x = PlaneUnder(volume, block.Slice0, tap) + ((nint)from * _map.Width) + at,
+                w = weight + (tap * _map.KernelHeight * _map.KernelWidth);
+            bool adds = tap > first;
+
+            // A chain that goes on stays as it is: -0 changes no value, and none is up to NaN.
+            bool ends = tap == end - 1;
+            T shift = ends ? bias : T.NegativeZero, limit = ends && _fuseReLU ? T.Zero : T.NaN;
+            if (_walk == Walk.Three) WalkThree(x, w, shift, limit, to, from, rows, at, adds);
+            else if (_walk == Walk.Five) WalkFive(x, w, shift, limit, to, from, rows, at, adds);
+            else WalkThreeByTwo(x, w, shift, limit, to, from, rows, at, adds);
+        }
+    }
+
     /// <summary>
     /// Three sums at once: a row of the plane is the last row of one window, the middle one of the next, and the first
-    /// one of the next but one. Each sum gets its terms in the order of the taps.
+    /// one of the next but one. Each sum gets its terms in the order of the taps. With <paramref name="adds"/> the sums
+    /// start from the results.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkThree(T* x, T* weight, T bias, T* to, int from, int rows, int at)
+    private readonly void WalkThree(
+        T* x, T* weight, T bias, T most, T* to, int from, int rows, int at, bool adds)
     {
         int width = _map.Width, height = _map.Height, columns = _map.Columns;
         Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
@@ -87,7 +116,8 @@ internal unsafe partial struct SinglePlanes<T>
         Vector512<T> w6 = Simd.Broadcast(weight[6]), w7 = Simd.Broadcast(weight[7]), w8 = Simd.Broadcast(weight[8]);
         Vector512<T> in0 = Simd.Within<T>(at, width), in1 = Simd.Within<T>(at + 1, width);
         Vector512<T> in2 = Simd.Within<T>(at + 2, width), shift = Simd.Broadcast(bias);
-        Vector512<T> limit = Simd.Broadcast(_fuseReLU ? T.Zero : T.NaN), zero = default;
+        Vector512<T> limit = Simd.Broadcast(most), zero = default;
+        T* ahead = to;
         Vector512<T> first = default, second = default;
         for (int row = -2; row < rows; row++, from++, x += width)
         {
@@ -99,9 +129,11 @@ internal unsafe partial struct SinglePlanes<T>
                 v2 = Simd.Load(x + 2) & in2;
             }
 
+            Vector512<T> start = adds && row + 2 < rows ? Simd.LoadUpTo(ahead, columns) : zero;
+            ahead += columns;
             Vector512<T> done = Simd.Fma(w8, v2, Simd.Fma(w7, v1, Simd.Fma(w6, v0, second)));
             second = Simd.Fma(w5, v2, Simd.Fma(w4, v1, Simd.Fma(w3, v0, first)));
-            first = Simd.Fma(w2, v2, Simd.Fma(w1, v1, Simd.Fma(w0, v0, zero)));
+            first = Simd.Fma(w2, v2, Simd.Fma(w1, v1, Simd.Fma(w0, v0, start)));
             if (row < 0) continue;
             Simd.StoreUpTo(to, Simd.ZeroUpTo(done + shift, limit), columns);
             to += columns;
@@ -110,13 +142,15 @@ internal unsafe partial struct SinglePlanes<T>
 
     /// <summary>The same with five sums. The weights stay in memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkFive(T* x, T* w, T bias, T* to, int from, int rows, int at)
+    private readonly void WalkFive(
+        T* x, T* w, T bias, T most, T* to, int from, int rows, int at, bool adds)
     {
         int width = _map.Width, height = _map.Height, columns = _map.Columns;
         Vector512<T> in0 = Simd.Within<T>(at, width), in1 = Simd.Within<T>(at + 1, width);
         Vector512<T> in2 = Simd.Within<T>(at + 2, width), in3 = Simd.Within<T>(at + 3, width);
         Vector512<T> in4 = Simd.Within<T>(at + 4, width), shift = Simd.Broadcast(bias);
-        Vector512<T> limit = Simd.Broadcast(_fuseReLU ? T.Zero : T.NaN), zero = default;
+        Vector512<T> limit = Simd.Broadcast(most), zero = default;
+        T* ahead = to;
         Vector512<T> first = default, second = default, third = default, fourth = default;
         for (int row = -4; row < rows; row++, from++, x += width)
         {
@@ -130,11 +164,13 @@ internal unsafe partial struct SinglePlanes<T>
                 v4 = Simd.Load(x + 4) & in4;
             }
 
+            Vector512<T> start = adds && row + 4 < rows ? Simd.LoadUpTo(ahead, columns) : zero;
+            ahead += columns;
             Vector512<T> done = Chain(fourth, v0, v1, v2, v3, v4, w + 20);
             fourth = Chain(third, v0, v1, v2, v3, v4, w + 15);
             third = Chain(second, v0, v1, v2, v3, v4, w + 10);
             second = Chain(first, v0, v1, v2, v3, v4, w + 5);
-            first = Chain(zero, v0, v1, v2, v3, v4, w);
+            first = Chain(start, v0, v1, v2, v3, v4, w);
             if (row < 0) continue;
             Simd.StoreUpTo(to, Simd.ZeroUpTo(done + shift, limit), columns);
             to += columns;
@@ -145,7 +181,8 @@ internal unsafe partial struct SinglePlanes<T>
     /// Each second value is picked by a permutation. The last row of a window is the first one of the next window.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkThreeByTwo(T* x, T* weight, T bias, T* to, int from, int rows, int at)
+    private readonly void WalkThreeByTwo(
+        T* x, T* weight, T bias, T most, T* to, int from, int rows, int at, bool adds)
     {
         int width = _map.Width, height = _map.Height, columns = _map.Columns, pack = Vector512<T>.Count;
         Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
@@ -154,7 +191,7 @@ internal unsafe partial struct SinglePlanes<T>
         Vector512<T> near = Simd.Within<T>(at, width), far = Simd.Within<T>(at + pack, width);
         Vector512<T> in0 = Strided.Even(near, far), in1 = Strided.Odd(near, far), in2 = Strided.Even(
             Simd.Within<T>(at + 2, width), Simd.Within<T>(at + 2 + pack, width));
-        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(_fuseReLU ? T.Zero : T.NaN), zero = default;
+        Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(most), zero = default;
         Vector512<T> a0 = default, a1 = default, a2 = default;
         if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out a0, out a1, out a2);
         for (int row = 0; row < rows; row++, to += columns)
@@ -166,7 +203,8 @@ internal unsafe partial struct SinglePlanes<T>
             from++;
             x += width;
             if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out c0, out c1, out c2);
-            Vector512<T> sum = Simd.Fma(w2, a2, Simd.Fma(w1, a1, Simd.Fma(w0, a0, zero)));
+            Vector512<T> start = adds ? Simd.LoadUpTo(to, columns) : zero;
+            Vector512<T> sum = Simd.Fma(w2, a2, Simd.Fma(w1, a1, Simd.Fma(w0, a0, start)));
             sum = Simd.Fma(w5, b2, Simd.Fma(w4, b1, Simd.Fma(w3, b0, sum)));
             sum = Simd.Fma(w8, c2, Simd.Fma(w7, c1, Simd.Fma(w6, c0, sum)));
             Simd.StoreUpTo(to, Simd.ZeroUpTo(sum + shift, limit), columns);

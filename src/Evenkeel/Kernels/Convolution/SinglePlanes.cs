@@ -7,13 +7,13 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Computes one <see cref="PlaneMap"/> in which every result plane reads one source plane: a depthwise convolution, or
-/// the gradient of its input. A chunk is some planes.
+/// Computes one <see cref="PlaneMap"/> in which every result volume reads one source volume: a depthwise convolution,
+/// or the gradient of its input. A chunk is some volumes.
 /// </summary>
 /// <remarks>
-/// A plane is copied with its zeros. A tile is the same columns of some rows, so one weight serves all its sums, and
-/// the sums go to their places at once. Each result is one FMA chain in the order of the taps, as in
-/// <see cref="PlaneJob{T}"/>: the bits are the same.
+/// A volume is copied with its zeros. A tile is the same columns of some rows, so one weight serves all its sums, and
+/// the sums go to their places at once. Each result is one FMA chain in the order of the taps. Taps whose whole slice
+/// is zeros are left out.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe partial struct SinglePlanes<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
@@ -24,10 +24,10 @@ internal unsafe partial struct SinglePlanes<T> : IJob where T : unmanaged, IFloa
     private PlaneMap _map;
     private Stage _stage;
     private Bands _bands;
-    private int _groups, _planes, _perChunk;
+    private int _groups, _volumes, _perChunk;
     private bool _fuseReLU;
 
-    /// <summary>How planes are walked without a copy.</summary>
+    /// <summary>How a band of one slice is walked without a copy.</summary>
     private Walk _walk;
 
     private T* _source, _sourceEnd, _weight, _bias, _result;
@@ -35,23 +35,24 @@ internal unsafe partial struct SinglePlanes<T> : IJob where T : unmanaged, IFloa
 
     /// <summary>Whether a map has that form; its results must lie side by side.</summary>
     public static bool Applies(in PlaneMap map, int results) =>
-        results == 1 && map is { Channels: 1, Depth: 1, KernelDepth: 1, Slices: 1, Front: 0 }
-        && map.Taps <= Convolution.TapChunk;
+        results == 1 && map.Channels == 1 && map.Taps <= Convolution.TapChunk;
 
-    /// <summary>Computes all planes of a job whose map has that form.</summary>
+    /// <summary>Computes all volumes of a job whose map has that form.</summary>
     public static void Run(in PlaneJob<T> of)
     {
-        Debug.Assert(Applies(of.Map, of.Results) && of is { RowStep: 1, ColumnStep: 1 });
+        Debug.Assert(Applies(of.Map, of.Results) && of is { SliceStep: 1, RowStep: 1, ColumnStep: 1 });
         PlaneMap map = of.Map;
+        Walk walk = WalkOf(map);
+        var bands = Bands.Create(map, of.Images);
         var job = new SinglePlanes<T>
         {
             _map = map,
-            _bands = Bands.Create(map, of.Images),
+            _bands = walk == Walk.None ? bands : bands with { Slices = 1 },
             _groups = of.Groups,
-            _planes = of.Images * of.Groups,
-            _perChunk = Convolution.UnitsPerChunk((double)map.Rows * map.Columns * map.Taps),
+            _volumes = of.Images * of.Groups,
+            _perChunk = Convolution.UnitsPerChunk((double)map.Slices * map.Rows * map.Columns * map.Taps),
             _fuseReLU = of.FuseReLU,
-            _walk = WalkOf(map),
+            _walk = walk,
             _source = of.Source,
             _sourceEnd = of.SourceEnd,
             _weight = of.Weight,
@@ -61,56 +62,64 @@ internal unsafe partial struct SinglePlanes<T> : IJob where T : unmanaged, IFloa
         };
         job._stage = Stage.Create(map, job._bands, Vector512<T>.Count, overrun: Vector512<T>.Count);
         job._stage.Offsets(job._offsets, sizeof(T));
-        Workers.Run(Convolution.DivideUp(job._planes, job._perChunk), job);
+        Workers.Run(Convolution.DivideUp(job._volumes, job._perChunk), job);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Invoke(int chunk)
     {
         T* stage = (T*)GemmPacking.Scratch(_stage.Count * sizeof(T));
-        int end = Math.Min(_planes, (chunk + 1) * _perChunk), bands = _bands.Count(_map), taps = _map.Taps;
-        nint plane = (nint)_map.Rows * _map.Columns, source = (nint)_map.Height * _map.Width;
-        T* stop = _result + (end * plane);
+        int end = Math.Min(_volumes, (chunk + 1) * _perChunk), bands = _bands.Count(_map), taps = _map.Taps;
+        nint plane = (nint)_map.Rows * _map.Columns, volume = _map.Slices * plane;
+        T* stop = _result + (end * volume);
         for (int index = chunk * _perChunk; index < end; index++)
         {
             int group = index % _groups;
             T bias = _bias == null ? T.Zero : _bias[group];
-            T* from = _source + (index * source), to = _result + (index * plane);
-            T* weight = _weight + ((nint)group * taps);
-            if (CanWalk(from))
-            {
-                SumByWalks(from, weight, bias, to);
-                continue;
-            }
-
+            T* from = _source + (index * _map.SourceVolume), weight = _weight + ((nint)group * taps);
             for (int number = 0; number < bands; number++)
             {
                 Band band = _bands.At(_map, number);
+                T* to = _result + (index * volume) + (band.Slice0 * plane) + ((nint)band.Row0 * _map.Columns);
+                if (CanWalk(from, band))
+                {
+                    SumByWalks(from, weight, bias, to, band);
+                    continue;
+                }
+
                 _stage.Copy(from, _sourceEnd, stage, band);
-                SumRows(stage, weight, bias, to + ((nint)band.Row0 * _map.Columns), stop, band.Rows);
+                for (int slice = 0; slice < band.Slices; slice++)
+                {
+                    SumRows(stage + (slice * _stage.SliceStep), weight, bias, to + (slice * plane), stop, band.Rows,
+                        band.Slice0 + slice);
+                }
             }
         }
     }
 
     /// <summary>The rows of a band, in even tiles.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void SumRows(T* stage, T* weight, T bias, T* to, T* stop, int rows)
+    private readonly void SumRows(T* stage, T* weight, T bias, T* to, T* stop, int rows, int slice)
     {
+        (int first, int end) = _map.TapSlices(slice);
+        int window = _map.KernelHeight * _map.KernelWidth;
+        nint* offsets = _offsets + (first * window);
+        weight += first * window;
         int most = Gemm.IsWide ? WideRows : NarrowRows, tiles = Convolution.DivideUp(rows, most), small = rows / tiles,
             large = rows - (small * tiles), columns = _map.Columns, width = Vector512<T>.Count;
         T* spare = stackalloc T[WideRows * width];
-        nint taps = _map.Taps, pitch = _stage.Pitch;
+        nint taps = (end - first) * window, pitch = _stage.Pitch;
         T limit = _fuseReLU ? T.Zero : T.NaN;
         for (int tile = 0; tile < tiles; tile++)
         {
             int here = tile < large ? small + 1 : small;
 
-            // Rows shorter than a pack must not run over the end of the chunk's planes, as the memory behind is another
-            // chunk's.
+            // Rows shorter than a pack must not run over the end of the chunk's volumes, as the memory behind is
+            // another chunk's.
             bool apart = columns < width && stop - to < (((nint)here - 1) * columns) + width;
             T* c = apart ? spare : to;
             nint row = apart ? width : columns;
-            Tile(here, taps, _offsets, weight, stage, pitch, c, row, columns, bias, limit);
+            Tile(here, taps, offsets, weight, stage, pitch, c, row, columns, bias, limit);
             for (int i = 0; apart && i < here; i++)
                 new Span<T>(spare + (i * width), columns).CopyTo(new Span<T>(to + ((nint)i * columns), columns));
             stage += here * pitch;

@@ -68,14 +68,16 @@ internal readonly unsafe record struct Stage
     }
 
     /// <summary>
-    /// Fills the table of the taps' offsets, in bytes, in the order (channel, slice, row, column) of the weights.
+    /// Fills the table of the taps' offsets, in bytes, in the order (channel, slice, row, column) of the weights, or in
+    /// the order (slice, channel, row, column).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Offsets(nint* offsets, int elementSize)
+    public void Offsets(nint* offsets, int elementSize, bool slicesFirst = false)
     {
         for (int slice = 0; slice < Map.Channels * Map.KernelDepth; slice++)
         {
-            (int c, int t) = Math.DivRem(slice, Map.KernelDepth);
+            (int t, int c) = Math.DivRem(slice, Map.Channels);
+            if (!slicesFirst) (c, t) = Math.DivRem(slice, Map.KernelDepth);
             nint first = (c * ChannelStride) + ((nint)t * Map.DilationDepth * SliceStride);
             for (int u = 0; u < Map.KernelHeight; u++)
             {

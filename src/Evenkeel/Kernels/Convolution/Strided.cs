@@ -44,6 +44,31 @@ internal static unsafe class Strided
     }
 
     /// <summary>
+    /// Copies rows of values a stride apart into rows one behind the other. Up to a pack of zeros is written behind
+    /// them.
+    /// </summary>
+    /// <param name="from">The first value of the first row.</param>
+    /// <param name="fromRow">Distance of the rows that are read.</param>
+    /// <param name="end">The end of the memory that may be read.</param>
+    /// <param name="stride">Distance of two values, 1 or more.</param>
+    /// <param name="to">The rows that are written.</param>
+    /// <param name="count">Number of values of a row that is written.</param>
+    /// <param name="rows">Number of rows.</param>
+    public static void Thin<T>(T* from, nint fromRow, T* end, int stride, T* to, int count, int rows)
+        where T : unmanaged
+    {
+        if (stride == 2 && CanHalve(from + ((rows - 1) * fromRow), end, count))
+        {
+            Halve(from, fromRow, to, count, rows);
+            return;
+        }
+
+        // With nothing between them the rows are one long row.
+        if (stride == 1 && fromRow == count) (count, rows) = (count * rows, 1);
+        for (; rows > 0; rows--, from += fromRow, to += count) Gather(from, end, stride, to, count);
+    }
+
+    /// <summary>
     /// Whether <see cref="Halve"/> can copy rows of so many values: whole packs are picked by permutations, and none
     /// reads beyond the memory.
     /// </summary>

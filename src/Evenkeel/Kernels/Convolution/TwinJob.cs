@@ -62,9 +62,10 @@ internal unsafe struct TwinJob<T> : IJob where T : unmanaged, IFloatingPointIeee
                 nint filter = ((nint)group * Even.Results) + first;
                 for (int slice = 0; slice < band.Slices; slice++)
                 {
-                    Even.Sum(stage + (slice * Even.Stage.SliceStep), filter, sums, band.Rows, count);
+                    Even.Sum(stage + (slice * Even.Stage.SliceStep), filter, sums, band.Rows, count,
+                        band.Slice0 + slice);
                     Odd.Sum(second + (slice * Odd.Stage.SliceStep), filter, sums + (Even.SumsRow * count), band.Rows,
-                        count);
+                        count, band.Slice0 + slice);
                     T* result = Even.Result + (((volume * Even.Results) + first) * Even.ResultVolume)
                         + ((nint)(band.Slice0 + slice) * Even.SliceStep * Even.ResultPlane)
                         + ((nint)band.Row0 * Even.RowStep * Even.ResultWidth);

@@ -168,48 +168,46 @@ internal unsafe partial struct Winograd<TScheme>
 
     /// <summary>
     /// G·g·Gᵀ of all weights. Lanes are filters: [group][point][panel][slice][channel][lane]. With 16 registers a
-    /// panel has its packs one after the other, as a tile reads one. A chunk is some channels of a panel.
+    /// panel has its packs one after the other, as a tile reads one. A chunk is some terms of a panel.
     /// </summary>
     [StructLayout(LayoutKind.Auto)]
     private struct WeightTransform : IJob
     {
-        /// <summary>Channels whose weights lie in a first-level cache until they are transformed.</summary>
-        private const int Channels = 16;
+        /// <summary>Terms of a chunk: their weights lie in a first-level cache until they are transformed.</summary>
+        private const int PerChunk = 16;
 
         public PlaneMap Map;
         public int Results;
         public float* Source, Target;
 
         /// <summary>Chunks per group.</summary>
-        public readonly int Chunks =>
-            Convolution.Panels<float>(Results) * Convolution.DivideUp(Map.Channels, Channels);
+        public readonly int Chunks => Convolution.Panels<float>(Results) * Parts;
+
+        private readonly int Terms => Map.Channels * Map.KernelDepth;
+
+        private readonly int Parts => Convolution.DivideUp(Terms, PerChunk);
 
         public readonly void Invoke(int chunk)
         {
-            int parts = Convolution.DivideUp(Map.Channels, Channels);
             (int group, int place) = Math.DivRem(chunk, Chunks);
-            (int panel, int part) = Math.DivRem(place, parts);
-            int taps = Map.Taps, window = taps / Map.Channels, terms = Map.Channels * Map.KernelDepth;
-            int first = part * Channels, channels = Math.Min(Channels, Map.Channels - first);
-            nint point = PointCount(Map, Results), row = Gemm.IsWide ? 2 * Lanes : Lanes;
-            int square = TScheme.Window * TScheme.Window;
-            nint count = ((nint)Channels * window) + (TScheme.Points * TScheme.Window);
-            float* scratch = (float*)GemmPacking.Scratch(count * Lanes * sizeof(float)),
-                line = scratch + ((nint)Channels * window * Lanes);
-            float* target = Target + (group * Points * point) + ((nint)panel * 2 * Lanes * terms);
+            (int panel, int part) = Math.DivRem(place, Parts);
+            int square = TScheme.Window * TScheme.Window, first = part * PerChunk,
+                terms = Math.Min(PerChunk, Terms - first);
+            nint point = PointCount(Map, Results), row = Gemm.IsWide ? 2 * Lanes : Lanes,
+                second = Gemm.IsWide ? Lanes : (nint)Lanes * Terms, count = (nint)PerChunk * square * Lanes;
+            float* scratch = (float*)GemmPacking.Scratch(
+                (count + (TScheme.Points * TScheme.Window * Lanes)) * sizeof(float));
+            float* target = Target + (group * Points * point) + ((nint)panel * 2 * Lanes * Terms) + (first * row);
             for (int filter = panel * 2 * Lanes, end = Math.Min(Results, filter + (2 * Lanes)); filter < end;
-                filter += Lanes, target += Gemm.IsWide ? Lanes : (nint)Lanes * terms)
+                filter += Lanes, target += second)
             {
-                float* from = Source + ((((nint)group * Results) + filter) * taps) + (first * window);
+                float* from = Source + ((((nint)group * Results) + filter) * Map.Taps) + ((nint)first * square);
                 GemmPacking.TransposedPack(
-                    from, taps, Math.Min(Lanes, end - filter), scratch, Lanes, channels * window);
-                for (int c = 0; c < channels; c++)
+                    from, Map.Taps, Math.Min(Lanes, end - filter), scratch, Lanes, terms * square);
+                for (int term = 0; term < terms; term++)
                 {
-                    for (int k = 0; k < Map.KernelDepth; k++)
-                    {
-                        Transform(scratch + ((nint)((c * Map.KernelDepth) + k) * square * Lanes),
-                            target + (((nint)k * Map.Channels) + first + c) * row, point, line);
-                    }
+                    Transform(
+                        scratch + ((nint)term * square * Lanes), target + (term * row), point, scratch + count);
                 }
             }
         }
