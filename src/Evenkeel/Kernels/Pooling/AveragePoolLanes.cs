@@ -27,7 +27,7 @@ internal static unsafe class AveragePoolLanes
     {
         if (Avx512F.IsSupported || shape.Columns.Output > MostWindows || !LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(shape, false, Lanes * sizeof(float), keepsRows: true, 1, numbers, out LanePlan plan))
+        if (!LanePlan.TryCreate(shape, Lanes * sizeof(float), keepsRows: true, 1, numbers, out LanePlan plan))
             return false;
         float* sizes = stackalloc float[WindowSizes.Most];
         Workers.Run(plan.Chunks, new PoolLanes<Rule>
@@ -45,7 +45,7 @@ internal static unsafe class AveragePoolLanes
     {
         public WindowSizes Sizes;
 
-        public readonly void Take(in LanePlan plan, float* source, float* second, int slice, int row, float* to) =>
+        public readonly void Take(in LanePlan plan, float* source, int slice, int row, float* to) =>
             new ReadOnlySpan<float>(source, plan.SourceWidth * Lanes).CopyTo(
                 new Span<float>(to, plan.SourceWidth * Lanes));
 

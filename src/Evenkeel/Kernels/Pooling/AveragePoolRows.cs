@@ -29,13 +29,15 @@ internal static unsafe class AveragePoolRows
         if (!PoolPlan.TryCreate(shape, isBackward: false, valueSize: 0, numbers, taps, out PoolPlan plan)) return false;
         // Which windows are added this way depends on them alone, and not on the number of volumes.
         if (AveragePoolLanes.TryForward(x, y, shape, divisor)) return true;
-        float* sizes = stackalloc float[WindowSizes.Most];
+        float* memoryOfSizes = stackalloc float[WindowSizes.Most];
+        WindowSizes sizes = WindowSizes.Create(shape, divisor, memoryOfSizes);
+        if (AveragePoolNarrow.TryForward(x, y, shape, sizes)) return true;
         Workers.Run(shape.Chunks, new ForwardJob
         {
             X = x,
             End = x + ((long)shape.Count * shape.InputSize),
             Y = y,
-            Sizes = WindowSizes.Create(shape, divisor, sizes),
+            Sizes = sizes,
             Plan = plan,
         });
         return true;

@@ -1,8 +1,8 @@
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// How sixteen volumes are pooled at once, one per lane. The targets are the results, which read the inputs of their
-/// windows, or the inputs, which read the windows that cover them.
+/// How sixteen volumes are pooled at once, one per lane. The targets are the results. They read the sources, the inputs
+/// of their windows.
 /// </summary>
 internal unsafe struct LanePlan
 {
@@ -26,15 +26,6 @@ internal unsafe struct LanePlan
 
     /// <summary>The rows of sources that a row of targets and its neighbours read, as in a pool plan.</summary>
     public int* From, To;
-
-    /// <summary>
-    /// Backward: for each column of targets the cells that it reads in a row in scratch memory, as offsets in floats.
-    /// Each column has <see cref="Depth"/> of them. What is missing is the cell behind the row, which changes no sum.
-    /// </summary>
-    public int* Cells;
-
-    /// <summary>Cells that a column of targets reads.</summary>
-    public int Depth;
 
     /// <summary>Rows of each slice in scratch memory.</summary>
     public int Ring;
@@ -79,48 +70,34 @@ internal unsafe struct LanePlan
 
     /// <summary>A plan, unless it would need too much memory.</summary>
     /// <param name="shape">The sizes and the windows.</param>
-    /// <param name="isBackward">Whether inputs read the windows that cover them.</param>
     /// <param name="cell">Bytes of a column of a row in scratch memory.</param>
     /// <param name="keepsRows">Whether a row in scratch memory has the columns of the sources, not of the targets.
     /// </param>
-    /// <param name="arrays">Arrays of sources and of targets.</param>
+    /// <param name="arrays">Arrays of targets.</param>
     /// <param name="numbers">Memory for the numbers of a pool plan.</param>
     /// <param name="plan">The plan.</param>
     public static bool TryCreate(
-        in PoolShape shape, bool isBackward, int cell, bool keepsRows, int arrays, int* numbers, out LanePlan plan)
+        in PoolShape shape, int cell, bool keepsRows, int arrays, int* numbers, out LanePlan plan)
     {
         plan = new LanePlan { Count = shape.Count };
-        plan.Slices = PoolPlan.List(shape.Slices, isBackward, ref numbers);
-        plan.Rows = PoolPlan.List(shape.Rows, isBackward, ref numbers);
-        plan.Columns = PoolPlan.List(shape.Columns, isBackward, ref numbers);
+        plan.Slices = PoolPlan.List(shape.Slices, isBackward: false, ref numbers);
+        plan.Rows = PoolPlan.List(shape.Rows, isBackward: false, ref numbers);
+        plan.Columns = PoolPlan.List(shape.Columns, isBackward: false, ref numbers);
         plan.From = numbers;
         plan.To = numbers + PoolLists.Most;
         plan.Ring = PoolPlan.Bounds(plan.Rows, plan.From, plan.To);
-        plan.SourceHeight = isBackward ? shape.Rows.Output : shape.Rows.Input;
-        plan.SourceWidth = isBackward ? shape.Columns.Output : shape.Columns.Input;
-        plan.SourceSize = isBackward ? shape.OutputSize : shape.InputSize;
-        plan.TargetSize = isBackward ? shape.InputSize : shape.OutputSize;
+        plan.SourceHeight = shape.Rows.Input;
+        plan.SourceWidth = shape.Columns.Input;
+        plan.SourceSize = shape.InputSize;
+        plan.TargetSize = shape.OutputSize;
         plan.SourceBand = Math.Clamp(BandPlaces / plan.SourceWidth, 1, plan.SourceHeight);
         int targetRows = plan.Slices.Count * plan.Rows.Count;
         plan.TargetBand = Math.Clamp(BandPlaces / plan.Columns.Count, 1, targetRows);
-        plan.RowBytes = (keepsRows ? plan.SourceWidth + (isBackward ? 1 : 0) : plan.Columns.Count) * cell;
+        plan.RowBytes = (keepsRows ? plan.SourceWidth : plan.Columns.Count) * cell;
         plan.GroupsPerChunk = Math.Max(
             1, ChunkElements / (LaneTranspose.Lanes * Math.Max(plan.SourceSize, plan.TargetSize)));
         long scratch = ((long)plan.Slices.Longest * plan.Ring * plan.RowBytes)
-            + (arrays * (((long)plan.Slices.Longest * plan.SourceBytes) + plan.TargetBytes));
-        plan.Cells = plan.To + PoolLists.Most;
-        plan.Depth = plan.Columns.Longest;
-        if (scratch > MostScratch || plan.Columns.Count * plan.Depth > 2 * PoolLists.Most) return false;
-        if (!isBackward) return plan.Columns.Shortest > 0;
-        for (int column = 0, at = 0; column < plan.Columns.Count; column++)
-        {
-            for (int i = 0; i < plan.Depth; i++, at++)
-            {
-                int window = i < plan.Columns.Length(column) ? plan.Columns.At(column, i) : plan.SourceWidth;
-                plan.Cells[at] = window * (cell / sizeof(float));
-            }
-        }
-
-        return true;
+            + ((long)plan.Slices.Longest * plan.SourceBytes) + (arrays * (long)plan.TargetBytes);
+        return scratch <= MostScratch && plan.Columns.Shortest > 0;
     }
 }

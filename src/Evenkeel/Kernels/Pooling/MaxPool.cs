@@ -26,7 +26,8 @@ internal static unsafe class MaxPool
         else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.Max((float*)x, (float*)y, winners, shape);
         else if (typeof(T) != typeof(float)
-            || (!MaxPoolLanes.TryForward((float*)x, (float*)y, winners, shape)
+            || (!MaxPoolNarrow.TryForward((float*)x, (float*)y, winners, shape)
+                && !MaxPoolLanes.TryForward((float*)x, (float*)y, winners, shape)
                 && !MaxPoolRows.TryForward((float*)x, (float*)y, winners, shape)))
         {
             Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Volumes = shape });
@@ -49,7 +50,7 @@ internal static unsafe class MaxPool
             dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
         if (typeof(T) == typeof(float) && WholePool.Fits(shape))
             WholePool.MaxBackward((float*)dy, winners, (float*)dx, shape);
-        else if (typeof(T) != typeof(float) || !MaxPoolLanes.TryBackward((float*)dy, winners, (float*)dx, shape))
+        else
             Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
     }
 
@@ -57,6 +58,22 @@ internal static unsafe class MaxPool
     public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolShape shape)
         where T : unmanaged, IFloatingPointIeee754<T> =>
         Quads.Backward<T, Rule>(dy, x, dx, shape);
+
+    /// <summary>y and, if wanted, the winners of some volumes, window by window, value by value.</summary>
+    /// <param name="x">The volumes.</param>
+    /// <param name="y">The results.</param>
+    /// <param name="winners">Receives one place per result, or null.</param>
+    /// <param name="count">Number of volumes.</param>
+    /// <param name="shape">The sizes and the windows.</param>
+    public static void OneByOne<T>(T* x, T* y, int* winners, int count, in PoolShape shape)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int volume = 0; volume < count; volume++, x += shape.InputSize, y += shape.OutputSize)
+        {
+            ForwardJob<T>.Volume(x, y, winners, shape);
+            if (winners is not null) winners += shape.OutputSize;
+        }
+    }
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -66,16 +83,14 @@ internal static unsafe class MaxPool
 
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Volumes.Count, (chunk + 1) * Volumes.PerChunk);
-            for (int volume = chunk * Volumes.PerChunk; volume < end; volume++)
-            {
-                long at = (long)volume * Volumes.OutputSize;
-                Volume(X + ((long)volume * Volumes.InputSize), Y + at, Winners is null ? null : Winners + at, Volumes);
-            }
+            int first = chunk * Volumes.PerChunk, count = Math.Min(Volumes.PerChunk, Volumes.Count - first);
+            long at = (long)first * Volumes.OutputSize;
+            OneByOne(X + ((long)first * Volumes.InputSize), Y + at, Winners is null ? null : Winners + at, count,
+                Volumes);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Volume(T* x, T* y, int* winners, in PoolShape shape)
+        public static void Volume(T* x, T* y, int* winners, in PoolShape shape)
         {
             int width = shape.Columns.Input, height = shape.Rows.Input, sliceStep = shape.Slices.Dilation,
                 rowStep = shape.Rows.Dilation, columnStep = shape.Columns.Dilation, at = 0;

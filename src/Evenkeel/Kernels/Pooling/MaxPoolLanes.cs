@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The largest values of windows of floats and their gradients, sixteen volumes at once. The order of the comparisons
-/// and of the additions is that of one by one.
+/// The largest values of windows of floats, sixteen volumes at once. The order of the comparisons is that of one by
+/// one.
 /// </summary>
 internal static unsafe class MaxPoolLanes
 {
@@ -28,11 +28,8 @@ internal static unsafe class MaxPoolLanes
     {
         if (shape.Columns.Input > MostColumns || !LanePlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(
-            shape, isBackward: false, Cell * sizeof(float), keepsRows: false, 2, numbers, out LanePlan plan))
-        {
+        if (!LanePlan.TryCreate(shape, Cell * sizeof(float), keepsRows: false, 2, numbers, out LanePlan plan))
             return false;
-        }
 
         Workers.Run(plan.Chunks, new PoolLanes<ForwardRule>
         {
@@ -44,38 +41,11 @@ internal static unsafe class MaxPoolLanes
         return true;
     }
 
-    /// <summary>dx from dy. False if there are too few volumes or too large windows.</summary>
-    /// <param name="dy">The gradients of the results.</param>
-    /// <param name="winners">The places that the forward pass found.</param>
-    /// <param name="dx">The gradients of the volumes.</param>
-    /// <param name="shape">The sizes and the windows.</param>
-    [SkipLocalsInit]
-    public static bool TryBackward(float* dy, int* winners, float* dx, in PoolShape shape)
-    {
-        if (!LanePlan.Fits(shape)) return false;
-        int* numbers = stackalloc int[PoolPlan.Numbers];
-        if (!LanePlan.TryCreate(
-            shape, isBackward: true, Cell * sizeof(float), keepsRows: true, 2, numbers, out LanePlan plan))
-        {
-            return false;
-        }
-
-        Workers.Run(plan.Chunks, new PoolLanes<BackwardRule>
-        {
-            Source = dy,
-            SecondSource = (float*)winners,
-            Target = dx,
-            Plan = plan,
-            Rule = new BackwardRule { Height = shape.Rows.Input },
-        });
-        return true;
-    }
-
     /// <summary>A row in scratch memory has the largest value of each window and the place of it.</summary>
     private readonly struct ForwardRule : ILaneRule
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Take(in LanePlan plan, float* source, float* second, int slice, int row, float* to)
+        public void Take(in LanePlan plan, float* source, int slice, int row, float* to)
         {
             PoolLists lists = plan.Columns;
             int first = ((slice * plan.SourceHeight) + row) * plan.SourceWidth;
@@ -128,66 +98,5 @@ internal static unsafe class MaxPoolLanes
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static Vector512<float> Beats(Vector512<float> later, Vector512<float> earlier) =>
             Vector512.GreaterThan(later, earlier) | ~Vector512.Equals(later, later);
-    }
-
-    /// <summary>A row in scratch memory has dy and the winner of each window.</summary>
-    private struct BackwardRule : ILaneRule
-    {
-        public int Height;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public readonly void Take(in LanePlan plan, float* source, float* second, int slice, int row, float* to)
-        {
-            int length = plan.SourceWidth * Lanes;
-            for (int at = 0; at < length; at += Lanes, to += Cell)
-            {
-                Vector512.Load(source + at).Store(to);
-                Vector512.Load(second + at).Store(to + Lanes);
-            }
-
-            // No place is -1, so the cell behind the row goes to none.
-            Vector512.Create(-1).Store((int*)to + Lanes);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public readonly void Make(
-            in LanePlan plan, float** rows, int count, int slice, int row, float* target, float* second)
-        {
-            int* cells = plan.Cells;
-            int depth = plan.Depth, columns = plan.Columns.Count, place = ((slice * Height) + row) * columns;
-            for (int column = 0; column < columns; column++, place++, cells += depth, target += Lanes)
-            {
-                Vector512<int> here = Vector512.Create(place);
-                Vector512<float> sum = default;
-                if (depth == 2)
-                {
-                    int left = cells[0], right = cells[1];
-                    for (int i = 0; i < count; i++) sum = sum + Won(rows[i] + left, here) + Won(rows[i] + right, here);
-                }
-                else if (depth == 3)
-                {
-                    int left = cells[0], middle = cells[1], right = cells[2];
-                    for (int i = 0; i < count; i++)
-                    {
-                        sum = sum + Won(rows[i] + left, here) + Won(rows[i] + middle, here)
-                            + Won(rows[i] + right, here);
-                    }
-                }
-                else
-                {
-                    for (int i = 0; i < count; i++)
-                    {
-                        for (int w = 0; w < depth; w++) sum += Won(rows[i] + cells[w], here);
-                    }
-                }
-
-                sum.Store(target);
-            }
-        }
-
-        /// <summary>dy of the volumes in which the window of a cell was won by a place, else 0.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector512<float> Won(float* cell, Vector512<int> place) =>
-            Vector512.Load(cell) & Vector512.Equals(Vector512.Load((int*)cell + Lanes), place).AsSingle();
     }
 }

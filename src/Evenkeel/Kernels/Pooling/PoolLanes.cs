@@ -8,11 +8,10 @@ internal unsafe interface ILaneRule
     /// <summary>Takes a row of sources into scratch memory.</summary>
     /// <param name="plan">The windows.</param>
     /// <param name="source">The row, a pack per column.</param>
-    /// <param name="second">The same row of the second array of sources, if there is one.</param>
     /// <param name="slice">The slice of the row.</param>
     /// <param name="row">Its number in the slice.</param>
     /// <param name="to">Receives what the targets read.</param>
-    void Take(in LanePlan plan, float* source, float* second, int slice, int row, float* to);
+    void Take(in LanePlan plan, float* source, int slice, int row, float* to);
 
     /// <summary>Makes a row of targets.</summary>
     /// <param name="plan">The windows.</param>
@@ -37,9 +36,6 @@ internal unsafe struct PoolLanes<TRule> : IJob where TRule : struct, ILaneRule
     /// <summary>The sources.</summary>
     public float* Source;
 
-    /// <summary>More sources of the same shape, or null.</summary>
-    public float* SecondSource;
-
     /// <summary>The targets.</summary>
     public float* Target;
 
@@ -57,7 +53,7 @@ internal unsafe struct PoolLanes<TRule> : IJob where TRule : struct, ILaneRule
     public readonly void Invoke(int chunk)
     {
         int bands = Plan.Slices.Longest * Plan.SourceBytes;
-        byte* memory = stackalloc byte[Plan.RingBytes + (2 * (bands + Plan.TargetBytes)) + 64];
+        byte* memory = stackalloc byte[Plan.RingBytes + bands + (2 * Plan.TargetBytes) + Simd.Alignment];
         var ring = (float*)Simd.Align((double*)memory);
         int first = chunk * Plan.GroupsPerChunk * Lanes;
         int end = Math.Min(Plan.Count, first + (Plan.GroupsPerChunk * Lanes));
@@ -73,8 +69,7 @@ internal unsafe struct PoolLanes<TRule> : IJob where TRule : struct, ILaneRule
             = Plan.Columns.Count, rowLength = Plan.RowBytes / sizeof(float);
         int bandLength = Plan.SourceBytes / sizeof(float), made = 0;
         float* bands = memory;
-        float* second = SecondSource == null ? null : bands + (slices * bandLength);
-        float* results = memory + (2 * slices * bandLength);
+        float* results = memory + (slices * bandLength);
         float* others = SecondTarget == null ? null : results + (Plan.TargetBytes / sizeof(float));
         int* next = stackalloc int[slices + 1], bandFrom = stackalloc int[slices + 1],
             bandTo = stackalloc int[slices + 1];
@@ -99,16 +94,10 @@ internal unsafe struct PoolLanes<TRule> : IJob where TRule : struct, ILaneRule
                             int places = (bandTo[d] - h) * width;
                             LaneTranspose.Load(
                                 Source + at, Plan.SourceSize, lanes, places, bands + (d * bandLength));
-                            if (second != null)
-                            {
-                                LaneTranspose.Load(
-                                    SecondSource + at, Plan.SourceSize, lanes, places, second + (d * bandLength));
-                            }
                         }
 
                         int place = (d * bandLength) + ((h - bandFrom[d]) * width * Lanes);
-                        Rule.Take(
-                            Plan, bands + place, second + place, sourceSlice, h, slot + (h % Plan.Ring * rowLength));
+                        Rule.Take(Plan, bands + place, sourceSlice, h, slot + (h % Plan.Ring * rowLength));
                     }
 
                     next[d] = Math.Max(next[d], last + 1);

@@ -68,6 +68,26 @@ internal static unsafe class WholePool
         Workers.Run(shape.Chunks, new SpreadJob { Dy = dy, Dx = dx, Volumes = shape, Size = size });
     }
 
+    /// <summary>The sum of a volume in lanes.</summary>
+    /// <param name="x">The volume.</param>
+    /// <param name="size">Its values.</param>
+    /// <param name="whole">Those in whole packs.</param>
+    /// <param name="fresh">The lanes of its last pack with the others.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<double> Sum(float* x, int size, int whole, Vector512<float> fresh)
+    {
+        Vector512<double> low = default, high = default;
+        Vector512<float> sum = whole < size ? Simd.Load(x + size - Pack) & fresh : default;
+        for (int i = 0; i < whole;)
+        {
+            for (int end = Math.Min(whole, i + (SinglePacks * Pack)); i < end; i += Pack) sum += Simd.Load(x + i);
+            Widen.Add(sum, ref low, ref high);
+            sum = default;
+        }
+
+        return low + high;
+    }
+
     private static bool IsWhole(in PoolAxis axis) =>
         axis.Output == 1 && axis.Kernel == axis.Input && axis.Before == 0 && (axis.Dilation == 1 || axis.Kernel == 1);
 
@@ -81,6 +101,7 @@ internal static unsafe class WholePool
         {
             int first = chunk * Volumes.PerChunk, count = Math.Min(Volumes.PerChunk, Volumes.Count - first);
             long from = (long)first * Volumes.InputSize;
+            if (Winners is null && WholePoolGroups.TryMax(X + from, Y + first, count, Volumes.InputSize)) return;
             Each(X + from, Y + first, Winners is null ? null : Winners + first, count, Volumes.InputSize);
         }
 
@@ -198,7 +219,9 @@ internal static unsafe class WholePool
         public readonly void Invoke(int chunk)
         {
             int first = chunk * Volumes.PerChunk, count = Math.Min(Volumes.PerChunk, Volumes.Count - first);
-            Each(X + ((long)first * Volumes.InputSize), Y + first, count, Volumes.InputSize, Size);
+            float* x = X + ((long)first * Volumes.InputSize);
+            if (WholePoolGroups.TryMean(x, Y + first, count, Volumes.InputSize, Size)) return;
+            Each(x, Y + first, count, Volumes.InputSize, Size);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -208,17 +231,7 @@ internal static unsafe class WholePool
             Vector512<float> fresh = Simd.TailMask<float>(size - whole);
             for (int volume = 0; volume < count; volume++, x += size)
             {
-                Vector512<double> low = default, high = default;
-                Vector512<float> sum = whole < size ? Simd.Load(x + size - Pack) & fresh : default;
-                for (int i = 0; i < whole;)
-                {
-                    for (int end = Math.Min(whole, i + (SinglePacks * Pack)); i < end; i += Pack)
-                        sum += Simd.Load(x + i);
-                    Widen.Add(sum, ref low, ref high);
-                    sum = default;
-                }
-
-                double mean = Simd.SumLanes(low + high) / divisor;
+                double mean = Simd.SumLanes(Sum(x, size, whole, fresh)) / divisor;
                 y[volume] = (float)(double.IsFinite(mean) ? mean : InDouble(x, size) / divisor);
             }
         }
