@@ -26,7 +26,7 @@ public sealed unsafe class ConvolutionChainTests
         { 1, 1, 1, 1, 400, 401, 3, 1, 1 },
 
         // Lanes along filters: parts of a chunk of taps, several chunks, a filter too many, images together.
-        { 1, 1, 40, 17, 9, 10, 3, 1, 1 },
+        { 1, 1, 40, 17, 9, 10, 5, 1, 2 },
         { 5, 1, 26, 32, 7, 7, 5, 1, 2 },
         { 9, 2, 64, 33, 3, 3, 3, 1, 1 },
         { 1, 1, 600, 16, 6, 7, 1, 1, 0 },

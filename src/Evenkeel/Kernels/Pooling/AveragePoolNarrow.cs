@@ -18,7 +18,8 @@ internal static unsafe class AveragePoolNarrow
     public static bool TryForward(float* x, float* y, in PoolShape shape, in WindowSizes sizes)
     {
         int* numbers = stackalloc int[NarrowPlan.Numbers];
-        if (!NarrowPlan.TryCreate(shape, numbers, out NarrowPlan plan)) return false;
+        if (shape.Slices != PoolAxis.Single || !NarrowPlan.TryCreate(shape, numbers, out NarrowPlan plan))
+            return false;
         float* divisors = stackalloc float[plan.Steps * PoolTap.Lanes];
         Fill(plan, shape, sizes, divisors);
         Workers.Run(shape.Chunks, new Job { X = x, Y = y, Divisors = divisors, Planes = shape, Plan = plan });
@@ -67,7 +68,7 @@ internal static unsafe class AveragePoolNarrow
             in NarrowPlan plan, float* x, int size, int count, float* divisors, float* y, float* limit)
         {
             const int Pack = PoolTap.Lanes;
-            int depth = plan.Depth, steps = plan.Steps, lanes = plan.Lanes, longest = 2 * plan.Longest;
+            int depth = plan.Depth, steps = plan.Steps, longest = 2 * plan.Longest;
             Vector512<int> index0 = Simd.Load(plan.Index), index1 = Simd.Load(plan.Index + Pack),
                 index2 = Simd.Load(plan.Index + (2 * Pack)), index3 = Simd.Load(plan.Index + (3 * Pack));
             Vector512<float> mask0 = Simd.Load(plan.Mask).AsSingle(), mask1 = Simd.Load(plan.Mask + Pack).AsSingle(),
@@ -93,14 +94,12 @@ internal static unsafe class AveragePoolNarrow
                     if (depth > 2) sum += NarrowPlan.Pick(near, index2, far) & mask2;
                     if (depth > 3) sum += NarrowPlan.Pick(near, index3, far) & mask3;
                     Vector512<float> mean = sum / Simd.Load(divisors + (step * Pack));
-                    if (step == steps - 1) lanes = plan.LastLanes;
+                    int lanes = plan.Lanes[step];
                     // The lanes of no use are written over by what is written next.
                     if (limit - y >= Pack) Simd.Store(y, mean);
                     else Simd.StorePartial(y, mean, lanes);
                     y += lanes;
                 }
-
-                lanes = plan.Lanes;
             }
 
             return y;

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The largest values of windows of floats in narrow planes, from registers. The order of the comparisons is that of
+/// The largest values of windows of floats in narrow planes and volumes, from registers. The order of the comparisons is that of
 /// one by one. Chunks with a NaN are pooled one by one.
 /// </summary>
 internal static unsafe class MaxPoolNarrow
@@ -90,7 +90,7 @@ internal static unsafe class MaxPoolNarrow
             where TKeeping : struct, IKeeping
         {
             const int Pack = PoolTap.Lanes;
-            int depth = plan.Depth, steps = plan.Steps, longest = 2 * plan.Longest;
+            int depth = plan.Depth, steps = plan.Steps, longest = plan.Longest;
             Vector512<int> index0 = Simd.Load(plan.Index), index1 = Simd.Load(plan.Index + Pack),
                 index2 = Simd.Load(plan.Index + (2 * Pack)), index3 = Simd.Load(plan.Index + (3 * Pack));
             Vector512<int> column0 = Simd.Load(plan.Column), column1 = Simd.Load(plan.Column + Pack),
@@ -98,18 +98,18 @@ internal static unsafe class MaxPoolNarrow
             ulong notNumbers = 0;
             for (int plane = 0; plane < count; plane++, x += size)
             {
-                int* offsets = plan.Offsets;
-                for (int step = 0; step < steps; step++, offsets += longest)
+                int* offsets = plan.Offsets, places = plan.Places;
+                for (int step = 0; step < steps; step++, offsets += 2 * longest, places += longest)
                 {
-                    int rows = Math.Max(plan.Counts[2 * step], plan.Counts[(2 * step) + 1]), down = 0;
+                    int reads = plan.Reads[step];
                     Vector512<float> largest = Vector512.Create(float.NegativeInfinity);
                     Vector512<int> winner = column0;
-                    for (int row = 0; row < rows; row++, down += plan.RowStep)
+                    for (int read = 0; read < reads; read++)
                     {
-                        Vector512<float> near = Simd.Load(x + offsets[2 * row]);
-                        Vector512<float> far = Simd.Load(x + offsets[(2 * row) + 1]);
+                        Vector512<float> near = Simd.Load(x + offsets[2 * read]);
+                        Vector512<float> far = Simd.Load(x + offsets[(2 * read) + 1]);
                         notNumbers |= Avx512F.CompareUnordered(near, far).ExtractMostSignificantBits();
-                        Vector512<int> here = Vector512.Create(down);
+                        Vector512<int> here = Vector512.Create(places[read]);
                         Take<TKeeping>(NarrowPlan.Pick(near, index0, far), column0 + here, ref largest, ref winner);
                         if (depth > 1)
                             Take<TKeeping>(NarrowPlan.Pick(near, index1, far), column1 + here, ref largest, ref winner);
@@ -120,7 +120,7 @@ internal static unsafe class MaxPoolNarrow
                     }
 
                     winner += Simd.Load(plan.First + (step * Pack));
-                    int lanes = step == steps - 1 ? plan.LastLanes : plan.Lanes;
+                    int lanes = plan.Lanes[step];
                     // The lanes of no use are written over by what is written next.
                     if (limit - y >= Pack)
                     {

@@ -15,15 +15,15 @@ namespace Evenkeel.Kernels;
 internal unsafe struct NarrowPlan
 {
     /// <summary>Numbers of a plan.</summary>
-    public const int Numbers = (MostTaps * 3 * Pack) + (MostSteps * Pack) + (2 * MostSteps) + (2 * MostReads);
+    public const int Numbers = (MostTaps * 3 * Pack) + (MostSteps * (Pack + 4)) + (3 * MostReads);
 
     /// <summary>Floats that a chunk copies of the last plane of a tensor, and a pack behind them.</summary>
     public const int StageSize = MostInputs + Pack;
 
     private const int Pack = 16, MostTaps = 4, MostSteps = 64, MostReads = 1024, MostInputs = 4096;
 
-    /// <summary>Numbers of windows and places: steps of a plane, taps of a step, results of a step.</summary>
-    public int Steps, Depth, Lanes;
+    /// <summary>Steps of a plane or volume, and taps of a step.</summary>
+    public int Steps, Depth;
 
     /// <summary>Where the permutation finds the places of each tap: a pack per tap.</summary>
     public int* Index;
@@ -42,17 +42,20 @@ internal unsafe struct NarrowPlan
     /// <summary>The rows that each step reads through its first pack and through its second one.</summary>
     public int* Counts;
 
+    /// <summary>Reads of each step: slices times rows.</summary>
+    public int* Reads;
+
+    /// <summary>Results of each step.</summary>
+    public int* Lanes;
+
+    /// <summary>From the first place of a window to that of each read.</summary>
+    public int* Places;
+
     /// <summary>Where each step finds the two packs of each row. A pack without that row has its last one.</summary>
     public int* Offsets;
 
-    /// <summary>From the rows of a step to those of the next one.</summary>
+    /// <summary>From the reads of a step to those of the next one.</summary>
     public int Longest;
-
-    /// <summary>From a row of a window to the next one, in places.</summary>
-    public int RowStep;
-
-    /// <summary>Results of the last step: fewer than others if it makes one row of results instead of two.</summary>
-    public int LastLanes;
 
     /// <summary>Rows of results that a step makes.</summary>
     public int RowsPerStep;
@@ -66,29 +69,30 @@ internal unsafe struct NarrowPlan
     public static bool TryCreate(in PoolShape shape, int* numbers, out NarrowPlan plan)
     {
         plan = default;
-        if (!Avx512F.IsSupported || shape.Slices != PoolAxis.Single || shape.InputSize is < Pack or > MostInputs
-            || shape.Columns.Input > 2 * Pack || shape.Columns.Output is 0 or > Pack || shape.Rows.Output == 0)
+        if (!Avx512F.IsSupported || shape.InputSize < Pack || (RunsOver(shape) && shape.InputSize > MostInputs)
+            || shape.Columns.Input > 2 * Pack || shape.Columns.Output is 0 or > Pack || shape.OutputSize == 0)
         {
             return false;
         }
 
         plan.RowsPerStep = shape.Columns.Input <= Pack && shape.Columns.Output <= Pack / 2 ? 2 : 1;
-        plan.Steps = (shape.Rows.Output + plan.RowsPerStep - 1) / plan.RowsPerStep;
+        long steps = shape.Slices.Output * (((long)shape.Rows.Output + plan.RowsPerStep - 1) / plan.RowsPerStep),
+            longest = (long)LongestOf(shape.Slices) * LongestOf(shape.Rows);
         plan.Depth = LongestOf(shape.Columns);
-        plan.Longest = LongestOf(shape.Rows);
-        if (plan.Depth is 0 or > MostTaps || plan.Steps > MostSteps || plan.Steps * (long)plan.Longest > MostReads)
-            return false;
-        plan.Lanes = plan.RowsPerStep * shape.Columns.Output;
-        plan.LastLanes = (shape.Rows.Output - ((plan.Steps - 1) * plan.RowsPerStep)) * shape.Columns.Output;
-        plan.RowStep = shape.Rows.Dilation * shape.Columns.Input;
+        if (plan.Depth is 0 or > MostTaps || steps > MostSteps || steps * longest > MostReads) return false;
+        plan.Steps = (int)steps;
+        plan.Longest = (int)longest;
         plan.Index = numbers;
         plan.Mask = plan.Index + (MostTaps * Pack);
         plan.Column = plan.Mask + (MostTaps * Pack);
         plan.First = plan.Column + (MostTaps * Pack);
         plan.Counts = plan.First + (MostSteps * Pack);
-        plan.Offsets = plan.Counts + (2 * MostSteps);
+        plan.Reads = plan.Counts + (2 * MostSteps);
+        plan.Lanes = plan.Reads + MostSteps;
+        plan.Places = plan.Lanes + MostSteps;
+        plan.Offsets = plan.Places + MostReads;
         plan.FillTaps(shape.Columns);
-        plan.FillRows(shape.Rows, shape.Columns);
+        plan.FillSteps(shape);
         return true;
     }
 
@@ -96,7 +100,8 @@ internal unsafe struct NarrowPlan
     public static bool RunsOver(in PoolShape shape) => shape.Columns.Input < Pack;
 
     /// <summary>True if there are windows of padding alone.</summary>
-    public static bool HasEmptyWindows(in PoolShape shape) => HasEmpty(shape.Rows) || HasEmpty(shape.Columns);
+    public static bool HasEmptyWindows(in PoolShape shape) =>
+        HasEmpty(shape.Slices) || HasEmpty(shape.Rows) || HasEmpty(shape.Columns);
 
     private static bool HasEmpty(in PoolAxis axis)
     {
@@ -125,7 +130,7 @@ internal unsafe struct NarrowPlan
     private readonly void FillTaps(in PoolAxis columns)
     {
         new Span<int>(Index, 3 * MostTaps * Pack).Clear();
-        for (int lane = 0; lane < Lanes; lane++)
+        for (int lane = 0; lane < RowsPerStep * columns.Output; lane++)
         {
             (int half, int window) = Math.DivRem(lane, columns.Output);
             columns.Window(window, out int first, out int count, out _);
@@ -141,23 +146,43 @@ internal unsafe struct NarrowPlan
         }
     }
 
-    private readonly void FillRows(in PoolAxis rows, in PoolAxis columns)
+    private readonly void FillSteps(in PoolShape shape)
     {
-        int width = columns.Input, behind = RowsPerStep == 2 ? 0 : Math.Max(0, width - Pack);
-        for (int step = 0; step < Steps; step++)
+        int step = 0;
+        for (int slice = 0; slice < shape.Slices.Output; slice++)
         {
-            int row = step * RowsPerStep, next = Math.Min(row + RowsPerStep - 1, rows.Output - 1);
-            rows.Window(row, out int near, out int nearCount, out _);
-            rows.Window(next, out int far, out int farCount, out _);
-            Counts[2 * step] = nearCount;
-            Counts[(2 * step) + 1] = farCount;
-            for (int lane = 0; lane < Pack; lane++)
-                First[(step * Pack) + lane] = (RowsPerStep == 2 && lane >= columns.Output ? far : near) * width;
-            int* offsets = Offsets + (2 * step * Longest);
-            for (int i = 0; i < Longest; i++)
+            for (int row = 0; row < shape.Rows.Output; row += RowsPerStep) FillStep(shape, step++, slice, row);
+        }
+    }
+
+    private readonly void FillStep(in PoolShape shape, int step, int slice, int row)
+    {
+        PoolAxis rows = shape.Rows, columns = shape.Columns;
+        int width = columns.Input, behind = RowsPerStep == 2 ? 0 : Math.Max(0, width - Pack),
+            plane = rows.Input * width, next = Math.Min(row + RowsPerStep - 1, rows.Output - 1);
+        shape.Slices.Window(slice, out int front, out int slices, out _);
+        rows.Window(row, out int near, out int nearCount, out _);
+        rows.Window(next, out int far, out int farCount, out _);
+        int reads = Math.Max(nearCount, farCount), read = step * Longest;
+        Counts[2 * step] = nearCount;
+        Counts[(2 * step) + 1] = farCount;
+        Reads[step] = slices * reads;
+        Lanes[step] = (next - row + 1) * columns.Output;
+        for (int lane = 0; lane < Pack; lane++)
+        {
+            int top = RowsPerStep == 2 && lane >= columns.Output ? far : near;
+            First[(step * Pack) + lane] = (front * plane) + (top * width);
+        }
+
+        for (int d = 0; d < slices; d++)
+        {
+            for (int i = 0; i < reads; i++, read++)
             {
-                *offsets++ = (near + (Math.Min(i, Math.Max(0, nearCount - 1)) * rows.Dilation)) * width;
-                *offsets++ = ((far + (Math.Min(i, Math.Max(0, farCount - 1)) * rows.Dilation)) * width) + behind;
+                int at = (front + (d * shape.Slices.Dilation)) * plane;
+                Places[read] = (d * shape.Slices.Dilation * plane) + (i * rows.Dilation * width);
+                Offsets[2 * read] = at + ((near + (Math.Min(i, Math.Max(0, nearCount - 1)) * rows.Dilation)) * width);
+                Offsets[(2 * read) + 1] =
+                    at + ((far + (Math.Min(i, Math.Max(0, farCount - 1)) * rows.Dilation)) * width) + behind;
             }
         }
     }
