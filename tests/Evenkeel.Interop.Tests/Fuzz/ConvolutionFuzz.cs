@@ -77,17 +77,23 @@ internal static class ConvolutionFuzz
         };
     }
 
-    /// <summary>A window of 3x3 with a stride of 1 over many channels and filters, in one to two groups.</summary>
+    /// <summary>
+    /// A window of 3x3 with a stride of 1 or 2, or of 4x4 with a stride of 2, over many channels and filters, in one to
+    /// two groups.
+    /// </summary>
     private static ConvolutionCase Dense(Draw draw, int spatial, bool isTransposed)
     {
-        int groups = draw.Chance(0.8) ? 1 : 2, depth = spatial == 3 ? draw.Int(1, 3) : 1;
+        int groups = draw.Chance(0.8) ? 1 : 2, depth = spatial == 3 ? draw.Int(1, 3) : 1, kind = draw.Int(0, 3),
+            stride = kind < 2 ? 1 : 2, window = kind < 3 ? 3 : 4;
         int[] input = new int[spatial];
-        foreach (ref int size in input.AsSpan()) size = draw.Int(1, spatial == 3 ? 6 : 11);
+        foreach (ref int size in input.AsSpan()) size = draw.Int(1, (spatial == 3 ? 6 : 11) * (isTransposed ? 1 : stride));
         return new ConvolutionCase(spatial, [draw.Int(1, 3), groups * draw.Int(16, 72), .. input],
-            groups * draw.Int(16, 72), new Size3(depth, 3, 3))
+            groups * draw.Int(16, 72), new Size3(depth, window, window))
         {
             IsTransposed = isTransposed,
-            Padding = draw.Chance(0.5) ? 1 : Padding(draw, spatial, isTransposed),
+            Stride = new Size3(spatial == 3 ? draw.Int(1, stride) : 1, stride, stride),
+            Padding = draw.Chance(0.7) ? 1 : Padding(draw, spatial, isTransposed),
+            OutputPadding = isTransposed && stride == 2 ? Sizes3(draw, spatial, 0, 1, outside: 0) : default,
             Groups = groups,
             Bias = draw.Chance(0.7),
         };

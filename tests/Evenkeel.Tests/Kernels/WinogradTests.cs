@@ -15,7 +15,7 @@ public sealed unsafe class WinogradTests
     {
         // Whole tiles and halves, rows shorter and longer than a block, with and without zeros around them.
         { 1, 1, 32, 32, 1, 8, 8, 1, 1 },
-        { 3, 1, 32, 33, 1, 7, 9, 1, 1 },
+        { 3, 1, 32, 47, 1, 7, 9, 1, 1 },
         { 2, 1, 48, 40, 1, 6, 7, 1, 0 },
         { 1, 1, 32, 32, 1, 4, 35, 1, 1 },
         { 1, 1, 32, 48, 1, 5, 5, 1, 2 },
@@ -23,9 +23,9 @@ public sealed unsafe class WinogradTests
 
         // A last pack of channels that overlaps, filters of one pack and of many panels, several chunks of terms.
         { 2, 1, 17, 300, 1, 4, 5, 1, 1 },
-        { 1, 1, 300, 17, 1, 4, 5, 1, 1 },
+        { 1, 1, 300, 29, 1, 4, 5, 1, 1 },
         { 1, 1, 530, 34, 1, 4, 4, 1, 1 },
-        { 1, 2, 70, 33, 1, 7, 7, 1, 1 },
+        { 1, 2, 70, 46, 1, 7, 7, 1, 1 },
 
         // Units that end within an image, and images that are less than a unit.
         { 2, 1, 32, 64, 1, 37, 28, 1, 1 },
@@ -42,10 +42,11 @@ public sealed unsafe class WinogradTests
     {
         { 1, 1, 64, 64, 1, 16, 16, 1, 3 },
         { 2, 1, 64, 90, 1, 15, 24, 1, 3 },
-        { 1, 2, 65, 49, 1, 16, 39, 1, 3 },
+        { 1, 2, 64, 63, 1, 16, 39, 1, 3 },
         { 1, 1, 64, 64, 1, 16, 16, 1, 4 },
-        { 3, 1, 33, 48, 1, 15, 17, 1, 4 },
-        { 2, 1, 40, 32, 1, 17, 40, 1, 4 },
+        { 3, 1, 47, 48, 1, 15, 17, 1, 4 },
+        { 2, 1, 48, 32, 1, 17, 40, 1, 4 },
+        { 1, 2, 32, 33, 1, 12, 12, 1, 4 },
         { 1, 1, 32, 64, 4, 16, 16, 3, 3 },
         { 2, 1, 48, 32, 5, 8, 9, 4, 4 },
     };
@@ -117,10 +118,14 @@ public sealed unsafe class WinogradTests
     private static void Gradient(ConvolutionShape shape, List<PlaneMap> maps, WinogradTwin twin)
     {
         GuardedBuffer<float> dy = Buffer(shape.Images * shape.Filters * shape.OutVolume, 1),
-            w = Buffer(shape.Filters * shape.Taps, 2), dx = Buffer(shape.Images * shape.Channels * shape.Volume, 4),
-            scratch = new(Convolution.InputScratch<float>(shape), 8);
+            w = Buffer(shape.Filters * shape.Taps, 2), bias = Buffer(shape.Channels, 3),
+            dx = Buffer(shape.Images * shape.Channels * shape.Volume, 4),
+            shifted = Buffer(dx.Count, 5), scratch = new(Convolution.InputScratch<float>(shape), 8);
+        Convolution.InputGradient(
+            shape, dy.Pointer, w.Pointer, bias.Pointer, shifted.Pointer, scratch.Pointer, fuseReLU: true);
         Convolution.InputGradient(shape, dy.Pointer, w.Pointer, null, dx.Pointer, scratch.Pointer);
         dx.Check();
+        shifted.Check();
         scratch.Check();
         double[] values = [.. dy.Values.ToArray().Select(static value => (double)value)];
         double[] naive = Naive(shape).Run(Tensor.Zeros(Sizes(shape)), Tensor.From(w.Values, Window(shape)),
@@ -141,6 +146,8 @@ public sealed unsafe class WinogradTests
                 Assert.True(sums[i] == dx.Values[target],
                     $"{target}: expected {sums[i]:r}, got {dx.Values[target]:r} ({shape})");
                 Assert.Equal(naive[target], dx.Values[target], shape.GroupFilters * shape.Window * 2e-7);
+                float sum = sums[i] + bias.Values[volume % shape.Channels];
+                Assert.Equal(sum <= 0 ? 0 : sum, shifted.Values[target]);
             }
         }
     }
@@ -168,19 +175,29 @@ public sealed unsafe class WinogradTests
     }
 
     /// <summary>An image alone has the bits that it has among others.</summary>
-    [Fact]
-    public void Images_do_not_change_each_other()
+    [Theory]
+    [InlineData(40, 48, 9, 10, 1)]
+    [InlineData(16, 16, 8, 8, 0)]
+    [InlineData(64, 64, 14, 14, 0)]
+    public void Images_do_not_change_each_other(int channels, int filters, int height, int width, int padding)
     {
-        ConvolutionShape many = ShapeOf(5, 1, 40, 48, 1, 9, 10, 1, 3, 1, 1), one = many with { Images = 1 };
-        GuardedBuffer<float> x = Buffer(5 * many.Channels * many.Volume, 1), w = Buffer(many.Filters * many.Taps, 2),
-            all = Buffer(5 * many.Filters * many.OutVolume, 4), alone = Buffer(many.Filters * many.OutVolume, 5),
-            scratch = new(Convolution.ForwardScratch<float>(many), 8);
-        Convolution.Forward(many, x.Pointer, w.Pointer, null, all.Pointer, scratch.Pointer);
-        for (int image = 0; image < 5; image++)
+        const int Images = 9;
+        ConvolutionShape many = ShapeOf(Images, 1, channels, filters, 1, height, width, 1, 3, 1, padding),
+            one = many with { Images = 1 };
+        int input = many.Channels * many.Volume, output = many.Filters * many.OutVolume;
+        GuardedBuffer<float> x = Buffer(Images * input, 1), w = Buffer(many.Filters * many.Taps, 2),
+            y = Buffer(Images * output, 4), dx = Buffer(Images * input, 5), alone = Buffer(output, 6),
+            gradient = Buffer(input, 7), scratch = new(Convolution.ForwardScratch<float>(many), 8),
+            back = new(Convolution.InputScratch<float>(many), 9);
+        Convolution.Forward(many, x.Pointer, w.Pointer, null, y.Pointer, scratch.Pointer);
+        Convolution.InputGradient(many, y.Pointer, w.Pointer, null, dx.Pointer, back.Pointer);
+        for (int image = 0; image < Images; image++)
         {
-            Convolution.Forward(one, x.Pointer + (image * many.Channels * many.Volume), w.Pointer, null, alone.Pointer,
-                scratch.Pointer);
-            Assert.Equal(all.Values.Slice(image * alone.Count, alone.Count), alone.Values);
+            Convolution.Forward(one, x.Pointer + (image * input), w.Pointer, null, alone.Pointer, scratch.Pointer);
+            Convolution.InputGradient(
+                one, y.Pointer + (image * output), w.Pointer, null, gradient.Pointer, back.Pointer);
+            Assert.Equal(y.Values.Slice(image * output, output), alone.Values);
+            Assert.Equal(dx.Values.Slice(image * input, input), gradient.Values);
         }
     }
 

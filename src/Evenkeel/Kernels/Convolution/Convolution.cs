@@ -273,6 +273,8 @@ internal static unsafe class Convolution
         foreach (Phases phases in new PhaseList(shape))
         {
             PlaneMap map = PlaneMap.Backward(shape, phases);
+            if (shape is { StrideHeight: 1, StrideWidth: 1 } && Winograd.Applies<T>(map, shape.GroupChannels))
+                return false;
             double one = ResultCost<T>(map, shape.Images, shape.GroupChannels);
             if (shape is { StrideHeight: 1, StrideWidth: 1 })
                 one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));

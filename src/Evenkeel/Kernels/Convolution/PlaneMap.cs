@@ -166,8 +166,9 @@ internal readonly record struct PlaneMap
         DilationHeight = shape.DilationHeight,
         DilationWidth = shape.DilationWidth,
         Front = slices.Before,
-        Top = (shape.KernelHeight - 3),
-        Left = (shape.KernelWidth - 3),
+        // The first result of a window of three reads values from the first one on, that of four from one before.
+        Top = shape.KernelHeight - 3,
+        Left = shape.KernelWidth - 3,
         Slices = slices.Count,
         Rows = shape.Height,
         Columns = shape.Width,

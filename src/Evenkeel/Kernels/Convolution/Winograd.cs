@@ -81,6 +81,9 @@ internal unsafe partial struct Winograd<TScheme> : IJob where TScheme : IWinogra
     /// </summary>
     private const int UnitElements = 1 << 17, LeastTiles = 96, MostTiles = 192;
 
+    /// <summary>The largest number of transformed values and sums of a row of tiles.</summary>
+    private const int MostElements = 1 << 22;
+
     /// <summary>Tiles of an image below which the transformed weights cost more than they save.</summary>
     private const int LeastImageTiles = 4;
 
@@ -102,20 +105,24 @@ internal unsafe partial struct Winograd<TScheme> : IJob where TScheme : IWinogra
     private bool _fuseReLU;
     private float* _source, _sourceEnd, _weight, _bias, _result;
 
-    /// <summary>Whether the products that a map saves outweigh the transformations. They take about as long as
-    /// <see cref="Transformation"/> products per point and channel or filter.</summary>
+    /// <summary>
+    /// Whether the products that a map saves outweigh the transformations, and a row of tiles fits the memory of a
+    /// unit. Filters are computed by packs.
+    /// </summary>
     public static bool Applies(in PlaneMap map, int results)
     {
         int tiles = TilesOf(map.Rows) * TilesOf(map.Columns);
-        double terms = (double)map.Channels * map.KernelDepth, pairs = terms * results,
-            taps = (double)TScheme.Window * TScheme.Window / (map.IsTransposed ? 4 : 1);
+        double terms = (double)map.Channels * map.KernelDepth, packed = Convolution.DivideUp(results, Lanes) * Lanes,
+            taps = (double)TScheme.Window * TScheme.Window / (map.IsTransposed ? 4 : 1),
+            products = (double)Points * tiles * ((terms * packed) + (Transformation * (terms + packed)));
         return map.Channels >= Lanes && tiles >= LeastImageTiles
-            && Points * tiles * (pairs + (Transformation * (terms + results))) < Gain * taps * map.Rows * map.Columns * pairs;
+            && Points * TilesOf(map.Columns) * (terms + packed) <= MostElements
+            && products < Gain * taps * map.Rows * map.Columns * terms * results;
     }
 
     /// <summary>Elements of the transformed weights.</summary>
     public static int WeightCount(in PlaneMap map, int groups, int results) =>
-        groups * Points * PointCount(map, results);
+        checked(groups * Points * PointCount(map, results));
 
     /// <summary>Computes a job whose map has that form; its weights are transformed into scratch memory.</summary>
     public static void Run<T>(in PlaneJob<T> of, float* weights) where T : unmanaged, IFloatingPointIeee754<T>
@@ -151,7 +158,7 @@ internal unsafe partial struct Winograd<TScheme> : IJob where TScheme : IWinogra
     private static int TilesOf(int results) => Convolution.DivideUp(results, TScheme.Results);
 
     private static int PointCount(in PlaneMap map, int results) =>
-        (Convolution.Panels<float>(results) * 2 * Lanes * map.Channels * map.KernelDepth) + Lanes;
+        checked((Convolution.Panels<float>(results) * 2 * Lanes * map.Channels * map.KernelDepth) + Lanes);
 
     private readonly int TileRows => TilesOf(_map.Rows);
 

@@ -16,10 +16,10 @@ internal static unsafe class GemmPacking
     /// </summary>
     public static byte* Scratch(nint bytes)
     {
-        Debug.Assert(bytes >= 0 && bytes <= int.MaxValue - Simd.Alignment);
+        Debug.Assert(bytes >= 0);
         byte[]? scratch = t_scratch;
         if (scratch == null || scratch.Length < bytes + Simd.Alignment)
-            t_scratch = scratch = GC.AllocateUninitializedArray<byte>((int)(bytes + Simd.Alignment), pinned: true);
+            t_scratch = scratch = GC.AllocateUninitializedArray<byte>(checked((int)(bytes + Simd.Alignment)), pinned: true);
         nint address = (nint)Unsafe.AsPointer(ref scratch[0]);
         return (byte*)((address + Simd.Alignment - 1) & -Simd.Alignment);
     }

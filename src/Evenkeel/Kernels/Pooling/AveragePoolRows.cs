@@ -39,6 +39,8 @@ internal static unsafe class AveragePoolRows
             Y = y,
             Sizes = sizes,
             Plan = plan,
+            IsFar = (long)shape.Count * shape.InputSize * sizeof(float) > CacheSizes.LastLevel,
+            Streams = IsStreamed(y, (long)shape.Count * shape.OutputSize, shape.Columns.Output),
         });
         return true;
     }
@@ -63,11 +65,16 @@ internal static unsafe class AveragePoolRows
             Dy = dy,
             End = dy + ((long)shape.Count * shape.OutputSize),
             Dx = dx,
+            Streams = IsStreamed(dx, (long)shape.Count * shape.InputSize, shape.Columns.Input),
             Sizes = WindowSizes.Create(shape, divisor, sizes),
             Plan = plan,
         });
         return true;
     }
+
+    /// <summary>Whether values fit no cache, and their rows are whole packs.</summary>
+    private static bool IsStreamed(float* values, long count, int row) =>
+        count * sizeof(float) > CacheSizes.LastLevel && row % PoolTap.Lanes == 0 && Contracts.IsAligned(values);
 
     /// <summary>Values of a row of sums: whole packs.</summary>
     private static int RowLength(int width) => (width + PoolTap.Lanes - 1) & -PoolTap.Lanes;
@@ -76,7 +83,19 @@ internal static unsafe class AveragePoolRows
 
     private struct ForwardJob : IJob
     {
+        /// <summary>
+        /// How far ahead values are requested that come from memory: two pages. The hardware stops at each.
+        /// </summary>
+        private const int Ahead = 2048;
+
         public float* X, End, Y;
+
+        /// <summary>Whether the values come from memory.</summary>
+        public bool IsFar;
+
+        /// <summary>Whether results are stored past the caches.</summary>
+        public bool Streams;
+
         public WindowSizes Sizes;
         public PoolPlan Plan;
 
@@ -102,14 +121,15 @@ internal static unsafe class AveragePoolRows
                         AddRows(x, slice, row, here, sums + (waiting * length), length, factors + waiting);
                         (row, waiting) = (row + here, waiting + here);
                         if (waiting < band) continue;
-                        TapSums.Run(Plan.Columns, sums, length, waiting, y, limit, mean);
+                        TapSums.Run(Plan.Columns, sums, length, waiting, y, limit, Streams, mean);
                         y += waiting * columns;
                         waiting = 0;
                     }
                 }
             }
 
-            TapSums.Run(Plan.Columns, sums, length, waiting, y, limit, mean);
+            TapSums.Run(Plan.Columns, sums, length, waiting, y, limit, Streams, mean);
+            if (Streams) Simd.StreamFence();
         }
 
         /// <summary>The sums of the rows of some windows, and what the rows count.</summary>
@@ -133,6 +153,12 @@ internal static unsafe class AveragePoolRows
                 {
                     int at = Math.Min(i, last);
                     Vector512<float> sum = default;
+                    if (IsFar)
+                    {
+                        Simd.Prefetch(first + at + Ahead);
+                        Simd.Prefetch(first + at + width + Ahead);
+                    }
+
                     for (int d = 0; d < slices; d++)
                     {
                         float* from = first + (d * sliceStep) + at;
@@ -157,6 +183,9 @@ internal static unsafe class AveragePoolRows
 
     private struct BackwardJob : IJob
     {
+        /// <summary>Whether gradients are stored past the caches.</summary>
+        public bool Streams;
+
         public float* Dy, End, Dx;
         public WindowSizes Sizes;
         public PoolPlan Plan;
@@ -184,14 +213,15 @@ internal static unsafe class AveragePoolRows
                         AddRows(shares, slice, row, here, sums + (waiting * length));
                         (row, waiting) = (row + here, waiting + here);
                         if (waiting < band) continue;
-                        TapSums.Run(Plan.Columns, sums, length, waiting, dx, limit, default(Sum));
+                        TapSums.Run(Plan.Columns, sums, length, waiting, dx, limit, Streams, default(Sum));
                         dx += waiting * columns;
                         waiting = 0;
                     }
                 }
             }
 
-            TapSums.Run(Plan.Columns, sums, length, waiting, dx, limit, default(Sum));
+            TapSums.Run(Plan.Columns, sums, length, waiting, dx, limit, Streams, default(Sum));
+            if (Streams) Simd.StreamFence();
         }
 
         /// <summary>The rows of windows that cover some rows of inputs, in each slice.</summary>

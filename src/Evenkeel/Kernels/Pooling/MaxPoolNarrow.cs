@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The largest values of windows of floats in narrow planes and volumes, from registers. The order of the comparisons is that of
-/// one by one. Chunks with a NaN are pooled one by one.
+/// The largest values of windows of floats in narrow planes and volumes, from registers. The order of the comparisons
+/// is that of one by one. Chunks with a NaN are pooled one by one.
 /// </summary>
 internal static unsafe class MaxPoolNarrow
 {

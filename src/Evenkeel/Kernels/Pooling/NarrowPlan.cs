@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// How planes of at most two packs of columns are pooled from registers, with AVX-512. A step makes one pack of
+/// How planes and volumes of at most two packs of columns are pooled from registers, with AVX-512. A step makes one pack of
 /// results. It reads two packs for each row of a window, and a permutation of the two picks the places of a tap.
 /// </summary>
 /// <remarks>
@@ -36,7 +36,7 @@ internal unsafe struct NarrowPlan
     /// </summary>
     public int* Column;
 
-    /// <summary>The first place of each result's window in its plane, in column 0: a pack per step.</summary>
+    /// <summary>The first place of each result's window in its plane or volume, in column 0: a pack per step.</summary>
     public int* First;
 
     /// <summary>The rows that each step reads through its first pack and through its second one.</summary>

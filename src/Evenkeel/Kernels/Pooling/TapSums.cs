@@ -26,9 +26,10 @@ internal static unsafe class TapSums
     /// <param name="count">Number of rows.</param>
     /// <param name="to">Receives the results, a row behind the other.</param>
     /// <param name="limit">The end of the memory that may be written before a row of fewer than a pack is.</param>
+    /// <param name="streams">Whether all packs of results are aligned, and stored past the caches.</param>
     /// <param name="result">What becomes of the sums.</param>
     public static void Run<TResult>(
-        in PoolTaps taps, float* rows, nint length, int count, float* to, float* limit, TResult result)
+        in PoolTaps taps, float* rows, nint length, int count, float* to, float* limit, bool streams, TResult result)
         where TResult : struct, ITapResult
     {
         for (int block = 0; block < taps.Blocks; block++)
@@ -36,14 +37,14 @@ internal static unsafe class TapSums
             PoolTap* first = taps.Block(block);
             bool isKept = Avx512F.IsSupported && taps.Depth <= MostKept;
             for (int t = 0; t < taps.Depth; t++) isKept &= !first[t].IsFar;
-            if (isKept) Kept(first, taps, taps.Lane(block), rows, length, count, to, limit, result);
-            else Read(first, taps, taps.Lane(block), rows, length, count, to, limit, result);
+            if (isKept) Kept(first, taps, taps.Lane(block), rows, length, count, to, limit, streams, result);
+            else Read(first, taps, taps.Lane(block), rows, length, count, to, limit, streams, result);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Kept<TResult>(PoolTap* tap, in PoolTaps taps, int lane, float* rows, nint length, int count,
-        float* to, float* limit, TResult result) where TResult : struct, ITapResult
+        float* to, float* limit, bool streams, TResult result) where TResult : struct, ITapResult
     {
         int depth = taps.Depth, lanes = taps.Count;
         PoolTap* tap1 = tap + Math.Min(1, depth - 1), tap2 = tap + Math.Min(2, depth - 1), tap3 = tap + depth - 1;
@@ -62,13 +63,13 @@ internal static unsafe class TapSums
             if (depth > 1) sum += Pick(rows + near1, index1, rows + far1) & mask1;
             if (depth > 2) sum += Pick(rows + near2, index2, rows + far2) & mask2;
             if (depth > 3) sum += Pick(rows + near3, index3, rows + far3) & mask3;
-            Put(to, result.Of(sum, row, lane), lanes, limit);
+            Put(to, result.Of(sum, row, lane), lanes, limit, streams);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Read<TResult>(PoolTap* tap, in PoolTaps taps, int lane, float* rows, nint length, int count,
-        float* to, float* limit, TResult result) where TResult : struct, ITapResult
+        float* to, float* limit, bool streams, TResult result) where TResult : struct, ITapResult
     {
         int depth = taps.Depth, lanes = taps.Count;
         to += lane;
@@ -76,7 +77,7 @@ internal static unsafe class TapSums
         {
             Vector512<float> sum = default;
             for (int t = 0; t < depth; t++) sum += PoolTap.Load(tap + t, rows, default);
-            Put(to, result.Of(sum, row, lane), lanes, limit);
+            Put(to, result.Of(sum, row, lane), lanes, limit, streams);
         }
     }
 
@@ -86,9 +87,10 @@ internal static unsafe class TapSums
 
     /// <summary>Stores a pack. One of a narrow row runs over into the row that is written next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(float* to, Vector512<float> y, int lanes, float* limit)
+    private static void Put(float* to, Vector512<float> y, int lanes, float* limit, bool streams)
     {
-        if (lanes >= PoolTap.Lanes || to + PoolTap.Lanes <= limit) y.Store(to);
+        if (streams) Simd.StoreStream(to, y);
+        else if (lanes >= PoolTap.Lanes || to + PoolTap.Lanes <= limit) y.Store(to);
         else Simd.StorePartial(to, y, lanes);
     }
 }
