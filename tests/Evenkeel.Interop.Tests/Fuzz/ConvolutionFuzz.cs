@@ -85,8 +85,9 @@ internal static class ConvolutionFuzz
     {
         int groups = draw.Chance(0.8) ? 1 : 2, depth = spatial == 3 ? draw.Int(1, 3) : 1, kind = draw.Int(0, 3),
             stride = kind < 2 ? 1 : 2, window = kind < 3 ? 3 : 4;
+        int longest = (spatial == 3 ? 6 : 11) * (isTransposed ? 1 : stride);
         int[] input = new int[spatial];
-        foreach (ref int size in input.AsSpan()) size = draw.Int(1, (spatial == 3 ? 6 : 11) * (isTransposed ? 1 : stride));
+        foreach (ref int size in input.AsSpan()) size = draw.Int(1, longest);
         return new ConvolutionCase(spatial, [draw.Int(1, 3), groups * draw.Int(16, 72), .. input],
             groups * draw.Int(16, 72), new Size3(depth, window, window))
         {

@@ -5,8 +5,8 @@ using Xunit;
 namespace Evenkeel.Tests.Kernels;
 
 /// <summary>
-/// Winograd's products of dense windows, bit for bit against the same sums one value at a time, and near the naive twin,
-/// with guards at both ends of every operand, of the results and of the scratch memory.
+/// Winograd's products of dense windows, bit for bit against the same sums one value at a time, and near the naive
+/// twin, with guards at both ends of every operand, of the results and of the scratch memory.
 /// </summary>
 public sealed unsafe class WinogradTests
 {
@@ -135,8 +135,8 @@ public sealed unsafe class WinogradTests
         {
             PlaneMap map = maps[phase++];
             Assert.True(Winograd.Applies<float>(map, shape.GroupChannels), "the kernel does not take this shape");
-            float[] sums = twin.Run(
-                map, shape.Images, shape.Groups, shape.GroupChannels, dy.Values, Turned(shape, phases.Slices, w.Values));
+            float[] sums = twin.Run(map, shape.Images, shape.Groups, shape.GroupChannels, dy.Values,
+                Turned(shape, phases.Slices, w.Values));
             for (int i = 0; i < sums.Length; i++)
             {
                 (int volume, int at) = Math.DivRem(i, map.Slices * shape.Plane);

@@ -40,8 +40,9 @@ internal sealed class WinogradTwin(int window, int reach, int step, int results,
     public float[] Run(
         in PlaneMap map, int images, int groups, int filters, ReadOnlySpan<float> x, ReadOnlySpan<float> w)
     {
-        int tileRows = Convolution.DivideUp(map.Rows, results), tileColumns = Convolution.DivideUp(map.Columns, results),
-            tiles = tileRows * tileColumns, volume = map.Slices * map.Rows * map.Columns, source = (int)map.SourceVolume;
+        int tileColumns = Convolution.DivideUp(map.Columns, results),
+            tiles = Convolution.DivideUp(map.Rows, results) * tileColumns,
+            volume = map.Slices * map.Rows * map.Columns, source = (int)map.SourceVolume;
         var y = new float[images * groups * filters * volume];
         for (int place = 0; place < images * groups; place++)
         {

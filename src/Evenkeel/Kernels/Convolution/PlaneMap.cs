@@ -40,8 +40,8 @@ internal readonly record struct PlaneMap
     public int DilationWidth { get; init; }
 
     /// <summary>
-    /// True if the results are the pixels of all phases of rows and columns of a stride of 2: the window, turned, is the
-    /// whole one, and every second result belongs to a value of the source.
+    /// True if the results are the pixels of all phases of rows and columns of a stride of 2. The window, turned, is
+    /// the whole one, and every second result belongs to a value of the source.
     /// </summary>
     public bool IsTransposed { get; init; }
 

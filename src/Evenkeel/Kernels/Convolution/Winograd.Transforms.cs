@@ -151,7 +151,8 @@ internal unsafe partial struct Winograd<TScheme>
     private readonly void TransformRow(float* from, in TileMatrices sums, float* line, float* block)
     {
         int tiles = TileColumns, points = TScheme.Points, results = TScheme.Results;
-        nint row = sums.Row, point = sums.Point, pitch = (nint)_map.Columns * Lanes, lineRow = (nint)tiles * points * Lanes;
+        nint row = sums.Row, point = sums.Point, pitch = (nint)_map.Columns * Lanes,
+            lineRow = (nint)tiles * points * Lanes;
         for (int tile = 0; tile < tiles; tile++, from += row)
         {
             for (int j = 0; j < points; j++)

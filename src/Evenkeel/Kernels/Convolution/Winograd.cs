@@ -190,7 +190,8 @@ internal unsafe partial struct Winograd<TScheme> : IJob where TScheme : IWinogra
         int tiles = rows * TileColumns, together = Math.Min(rows, TileRows);
         nint valueRow = Terms + Lanes, sumRow = ((nint)panels * 2 * Lanes) + Lanes,
             valuePoint = (tiles * valueRow) + Lanes, sumPoint = (tiles * sumRow) + Lanes;
-        nint count = (Points * (valuePoint + sumPoint)) + LineCount + Math.Max(StageCount(together), BlockCount(together));
+        nint count = (Points * (valuePoint + sumPoint)) + LineCount
+            + Math.Max(StageCount(together), BlockCount(together));
         float* memory = (float*)GemmPacking.Scratch(count * sizeof(float));
         var values = new TileMatrices(memory, valueRow, valuePoint);
         var sums = new TileMatrices(values.At(Points), sumRow, sumPoint);

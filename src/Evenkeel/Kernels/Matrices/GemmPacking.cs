@@ -19,7 +19,11 @@ internal static unsafe class GemmPacking
         Debug.Assert(bytes >= 0);
         byte[]? scratch = t_scratch;
         if (scratch == null || scratch.Length < bytes + Simd.Alignment)
-            t_scratch = scratch = GC.AllocateUninitializedArray<byte>(checked((int)(bytes + Simd.Alignment)), pinned: true);
+        {
+            int length = checked((int)(bytes + Simd.Alignment));
+            t_scratch = scratch = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+        }
+
         nint address = (nint)Unsafe.AsPointer(ref scratch[0]);
         return (byte*)((address + Simd.Alignment - 1) & -Simd.Alignment);
     }

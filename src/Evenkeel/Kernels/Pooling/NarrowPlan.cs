@@ -5,8 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// How planes and volumes of at most two packs of columns are pooled from registers, with AVX-512. A step makes one pack of
-/// results. It reads two packs for each row of a window, and a permutation of the two picks the places of a tap.
+/// How planes and volumes of at most two packs of columns are pooled from registers, with AVX-512. A step makes one
+/// pack of results. It reads two packs for each row of a window, and a permutation of the two picks the places of a
+/// tap.
 /// </summary>
 /// <remarks>
 /// The two packs are the begin and the end of a row. Where a row fits a pack and its results fit half a pack, they are
