@@ -82,7 +82,7 @@ public sealed unsafe class WinogradTests
         if (window == 3) Forward(shape, WinogradTwin.ThreeByTwo);
         List<PlaneMap> maps = [];
         foreach (Phases phases in new PhaseList(shape with { StrideHeight = 1, StrideWidth = 1 }))
-            maps.Add(PlaneMap.Transposed(shape, phases.Slices));
+            maps.Add(PlaneMap.Transposed(shape, phases));
         Gradient(shape, maps, window == 3 ? WinogradTwin.ThreeTransposed : WinogradTwin.FourTransposed);
     }
 

@@ -45,7 +45,7 @@ internal static unsafe class Convolution
         foreach (Phases phases in isTransposed ? new PhaseList(OfSlices(shape)) : new PhaseList(shape))
         {
             PlaneMap map = isTransposed
-                ? PlaneMap.Transposed(shape, phases.Slices) : PlaneMap.Backward(shape, phases);
+                ? PlaneMap.Transposed(shape, phases) : PlaneMap.Backward(shape, phases);
             panels = Math.Max(panels, PanelCount<T>(map, shape.Groups, shape.GroupChannels));
         }
 
@@ -149,7 +149,7 @@ internal static unsafe class Convolution
             foreach (Phases phases in new PhaseList(OfSlices(shape)))
             {
                 PlaneJob<T> job = GradientJob(shape, phases, dy, turned, bias, dx, fuseReLU);
-                job.Map = PlaneMap.Transposed(shape, phases.Slices);
+                job.Map = PlaneMap.Transposed(shape, phases);
                 job.RowStep = job.ColumnStep = 1;
                 Turn(shape, phases, weight, turned);
                 Run(ref job, panels);
@@ -293,7 +293,7 @@ internal static unsafe class Convolution
         if (shape is not { StrideHeight: 2, StrideWidth: 2, Top: 1, Left: 1 }) return false;
         foreach (Phases phases in new PhaseList(OfSlices(shape)))
         {
-            if (!Winograd.Applies<T>(PlaneMap.Transposed(shape, phases.Slices), shape.GroupChannels)) return false;
+            if (!Winograd.Applies<T>(PlaneMap.Transposed(shape, phases), shape.GroupChannels)) return false;
         }
 
         return true;

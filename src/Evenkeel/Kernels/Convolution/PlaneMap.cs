@@ -149,29 +149,14 @@ internal readonly record struct PlaneMap
     /// The gradient of the input of one group, at all pixels of the slices of one phase. The stride of rows and columns
     /// is 2, and their padding 1.
     /// </summary>
-    public static PlaneMap Transposed(in ConvolutionShape shape, in Phase slices) => new()
+    /// <param name="shape">The convolution.</param>
+    /// <param name="phases">A phase of slices, and rows and columns as if their stride were 1.</param>
+    public static PlaneMap Transposed(in ConvolutionShape shape, in Phases phases) => Backward(shape, phases) with
     {
         IsTransposed = true,
-        Channels = shape.GroupFilters,
-        Depth = shape.OutDepth,
-        Height = shape.OutHeight,
-        Width = shape.OutWidth,
-        KernelDepth = slices.Taps,
-        KernelHeight = shape.KernelHeight,
-        KernelWidth = shape.KernelWidth,
-        StrideDepth = 1,
-        StrideHeight = 1,
-        StrideWidth = 1,
-        DilationDepth = slices.Dilation,
-        DilationHeight = shape.DilationHeight,
-        DilationWidth = shape.DilationWidth,
-        Front = slices.Before,
         // The first result of a window of three reads values from the first one on, that of four from one before.
         Top = shape.KernelHeight - 3,
         Left = shape.KernelWidth - 3,
-        Slices = slices.Count,
-        Rows = shape.Height,
-        Columns = shape.Width,
     };
 }
 

@@ -109,12 +109,15 @@ internal static unsafe class Resample
                 (int plane, int row) = Math.DivRem(at, outputRows);
                 int here = Math.Min(Math.Min(BlockRows, outputRows - row), end - at);
                 T* x = X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input), y = Y + ((nint)at * count);
-                for (int i = 0; ; i += width)
+                // The last pack overlaps the one before, so that none runs over its row.
+                for (int c = 0; ;)
                 {
-                    // The last pack overlaps the one before, so that none runs over its row.
-                    int c = Math.Min(i, last);
-                    Column(x, y + c, row, here, c);
-                    if (i >= last) break;
+                    int next = Math.Min(c + width, last);
+                    bool isPair = c < last && TryPair(x, y, row, here, c, next);
+                    if (!isPair) Column(x, y + c, row, here, c);
+                    int done = isPair ? next : c;
+                    if (done == last) break;
+                    c = Math.Min(done + width, last);
                 }
 
                 at += here;
@@ -135,6 +138,22 @@ internal static unsafe class Resample
             if (isInside && FromOnePack<T>.Reaches(near, far)) Column<FromOnePack<T>>(x, y, row, rows, c);
             else if (isInside && FromTwoPacks<T>.Reaches(near, far)) Column<FromTwoPacks<T>>(x, y, row, rows, c);
             else Column<FromAnywhere<T>>(x, y, row, rows, c);
+        }
+
+        /// <summary>Two packs of columns that blend, from <paramref name="c"/> and from <paramref name="d"/> on.
+        /// </summary>
+        /// <returns>False if they are not blended together.</returns>
+        private readonly bool TryPair(T* x, T* y, int row, int rows, int c, int d)
+        {
+            int* first = Columns.First, second = Columns.Second;
+            T* last = x + ((nint)Rows.Second[row + rows - 1] * Columns.Axis.Input);
+            if (!Columns.Axis.Blends || End - last < Room<T>(Columns.Axis.Input)) return false;
+            if (FromOnePack<T>.Reaches(first + c, second + c) && FromOnePack<T>.Reaches(first + d, second + d))
+                BlendPair<FromOnePack<T>>(x, y, row, rows, c, d);
+            else if (FromTwoPacks<T>.Reaches(first + c, second + c) && FromTwoPacks<T>.Reaches(first + d, second + d))
+                BlendPair<FromTwoPacks<T>>(x, y, row, rows, c, d);
+            else return false;
+            return true;
         }
 
         private readonly void Column<TPicker>(T* x, T* y, int row, int rows, int c) where TPicker : struct, IPicker<T>
@@ -174,6 +193,48 @@ internal static unsafe class Resample
                 }
 
                 Put(y, Simd.Fma(lower, Simd.Broadcast(Rows.Right[o]), upper * Simd.Broadcast(Rows.Left[o])));
+            }
+        }
+
+        /// <summary>The same for two packs: what a row needs beside its values is found once for both.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void BlendPair<TPicker>(T* x, T* y, int row, int rows, int c, int d)
+            where TPicker : struct, IPicker<T>
+        {
+            int inputs = Columns.Axis.Input, count = Columns.Axis.Output;
+            int* near = Columns.First + c, far = Columns.Second + c, nearer = Columns.First + d,
+                farther = Columns.Second + d;
+            Vector512<T> first = TPicker.Lanes(near, near), second = TPicker.Lanes(far, near);
+            Vector512<T> third = TPicker.Lanes(nearer, nearer), fourth = TPicker.Lanes(farther, nearer);
+            Vector512<T> left = Simd.Load(Columns.Left + c), right = Simd.Load(Columns.Right + c);
+            Vector512<T> leftD = Simd.Load(Columns.Left + d), rightD = Simd.Load(Columns.Right + d);
+            Vector512<T> upper = default, lower = default, upperD = default, lowerD = default;
+            int* firstRows = Rows.First, secondRows = Rows.Second;
+            T* above = Rows.Left, below = Rows.Right;
+            int upperRow = -1, lowerRow = -1;
+            for (int o = row; o < row + rows; o++, y += count)
+            {
+                if (firstRows[o] != upperRow)
+                {
+                    upperRow = firstRows[o];
+                    T* from = x + ((nint)upperRow * inputs);
+                    bool isLower = upperRow == lowerRow;
+                    upper = isLower ? lower : Stretch<TPicker>(from, first, second, near, far, left, right);
+                    upperD = isLower ? lowerD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                }
+
+                if (secondRows[o] != lowerRow)
+                {
+                    lowerRow = secondRows[o];
+                    T* from = x + ((nint)lowerRow * inputs);
+                    bool isUpper = lowerRow == upperRow;
+                    lower = isUpper ? upper : Stretch<TPicker>(from, first, second, near, far, left, right);
+                    lowerD = isUpper ? upperD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                }
+
+                Vector512<T> high = Simd.Broadcast(above[o]), low = Simd.Broadcast(below[o]);
+                Put(y + c, Simd.Fma(lower, low, upper * high));
+                Put(y + d, Simd.Fma(lowerD, low, upperD * high));
             }
         }
 
