@@ -62,53 +62,83 @@ internal unsafe partial struct SinglePlanes<T>
     private readonly T* PlaneUnder(T* volume, int slice, int tap) => volume
         + ((nint)((slice * _map.StrideDepth) + (tap * _map.DilationDepth) - _map.Front) * _map.Height * _map.Width);
 
-    /// <summary>The results of a band of one slice.</summary>
+    /// <summary>The results of a band of one slice: a walk for each slice of the window, pack of columns and block.
+    /// </summary>
     private readonly void SumByWalks(T* volume, T* weight, T bias, T* to, in Band band)
     {
-        int last = Math.Max(0, _map.Columns - Vector512<T>.Count);
+        (int first, int end) = _map.TapSlices(band.Slice0);
+        T* plane = PlaneUnder(volume, band.Slice0, first);
+        nint step = (nint)_map.DilationDepth * _map.Height * _map.Width;
+        int window = _map.KernelHeight * _map.KernelWidth, last = Math.Max(0, _map.Columns - Vector512<T>.Count);
+        T limit = _fuseReLU ? T.Zero : T.NaN;
         for (int row = 0; row < band.Rows; row += BlockRows)
         {
-            var block = new Band(band.Slice0, 1, band.Row0 + row, Math.Min(BlockRows, band.Rows - row));
-            T* target = to + ((nint)row * _map.Columns);
+            int from = ((band.Row0 + row) * _map.StrideHeight) - _map.Top, rows = Math.Min(BlockRows, band.Rows - row);
             for (int i = 0; ; i += Vector512<T>.Count)
             {
                 // The last pack overlaps the one before.
-                int column = Math.Min(i, last);
-                SumByWalks(volume, weight, bias, target + column, block, column);
+                int column = Math.Min(i, last), at = (column * _map.StrideWidth) - _map.Left;
+                T* x = plane + ((nint)from * _map.Width) + at, w = weight + (first * window),
+                    target = to + ((nint)row * _map.Columns) + column;
+                if (end - first == 1) WalkDown<FromZero>(x, w, bias, limit, target, from, rows, at);
+                else WalkSlices(x, w, bias, limit, target, from, rows, at, end - first, step);
                 if (i >= last) break;
             }
         }
     }
 
-    /// <summary>A pack of columns in some rows of results: a walk for each slice of the window.</summary>
-    private readonly void SumByWalks(T* volume, T* weight, T bias, T* to, in Band block, int column)
+    /// <summary>A walk for each of several slices of the window, which goes on with the chains of the one before.
+    /// </summary>
+    private readonly void WalkSlices(
+        T* x, T* weight, T bias, T limit, T* to, int from, int rows, int at, int slices, nint step)
     {
-        int from = (block.Row0 * _map.StrideHeight) - _map.Top, at = (column * _map.StrideWidth) - _map.Left,
-            rows = block.Rows;
-        (int first, int end) = _map.TapSlices(block.Slice0);
-        for (int tap = first; tap < end; tap++)
-        {
-            T* x = PlaneUnder(volume, block.Slice0, tap) + ((nint)from * _map.Width) + at,
-                w = weight + (tap * _map.KernelHeight * _map.KernelWidth);
-            bool adds = tap > first;
+        int window = _map.KernelHeight * _map.KernelWidth;
 
-            // A chain that goes on stays as it is: -0 changes no value, and none is up to NaN.
-            bool ends = tap == end - 1;
-            T shift = ends ? bias : T.NegativeZero, limit = ends && _fuseReLU ? T.Zero : T.NaN;
-            if (_walk == Walk.Three) WalkThree(x, w, shift, limit, to, from, rows, at, adds);
-            else if (_walk == Walk.Five) WalkFive(x, w, shift, limit, to, from, rows, at, adds);
-            else WalkThreeByTwo(x, w, shift, limit, to, from, rows, at, adds);
+        // A chain that goes on stays as it is: -0 changes no value, and none is up to NaN.
+        WalkDown<FromZero>(x, weight, T.NegativeZero, T.NaN, to, from, rows, at);
+        for (int slice = 1; slice < slices; slice++)
+        {
+            bool isLast = slice == slices - 1;
+            x += step;
+            weight += window;
+            WalkDown<FromResults>(
+                x, weight, isLast ? bias : T.NegativeZero, isLast ? limit : T.NaN, to, from, rows, at);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void WalkDown<TStart>(T* x, T* weight, T bias, T most, T* to, int from, int rows, int at)
+        where TStart : struct, IStart
+    {
+        if (_walk == Walk.Three) WalkThree<TStart>(x, weight, bias, most, to, from, rows, at);
+        else if (_walk == Walk.Five) WalkFive<TStart>(x, weight, bias, most, to, from, rows, at);
+        else WalkThreeByTwo<TStart>(x, weight, bias, most, to, from, rows, at);
+    }
+
+    /// <summary>What the chains of a walk start from.</summary>
+    private interface IStart
+    {
+        static abstract bool IsResult { get; }
+    }
+
+    private readonly struct FromZero : IStart
+    {
+        public static bool IsResult => false;
+    }
+
+    /// <summary>The chains of the walk before go on.</summary>
+    private readonly struct FromResults : IStart
+    {
+        public static bool IsResult => true;
     }
 
     /// <summary>
     /// Three sums at once: a row of the plane is the last row of one window, the middle one of the next, and the first
-    /// one of the next but one. Each sum gets its terms in the order of the taps. With <paramref name="adds"/> the sums
-    /// start from the results.
+    /// one of the next but one. Each sum gets its terms in the order of the taps.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkThree(
-        T* x, T* weight, T bias, T most, T* to, int from, int rows, int at, bool adds)
+    private readonly void WalkThree<TStart>(T* x, T* weight, T bias, T most, T* to, int from, int rows, int at)
+        where TStart : struct, IStart
     {
         int width = _map.Width, height = _map.Height, columns = _map.Columns;
         Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
@@ -129,8 +159,8 @@ internal unsafe partial struct SinglePlanes<T>
                 v2 = Simd.Load(x + 2) & in2;
             }
 
-            Vector512<T> start = adds && row + 2 < rows ? Simd.LoadUpTo(ahead, columns) : zero;
-            ahead += columns;
+            Vector512<T> start = TStart.IsResult && row + 2 < rows ? Simd.LoadUpTo(ahead, columns) : zero;
+            if (TStart.IsResult) ahead += columns;
             Vector512<T> done = Simd.Fma(w8, v2, Simd.Fma(w7, v1, Simd.Fma(w6, v0, second)));
             second = Simd.Fma(w5, v2, Simd.Fma(w4, v1, Simd.Fma(w3, v0, first)));
             first = Simd.Fma(w2, v2, Simd.Fma(w1, v1, Simd.Fma(w0, v0, start)));
@@ -142,8 +172,8 @@ internal unsafe partial struct SinglePlanes<T>
 
     /// <summary>The same with five sums. The weights stay in memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkFive(
-        T* x, T* w, T bias, T most, T* to, int from, int rows, int at, bool adds)
+    private readonly void WalkFive<TStart>(T* x, T* w, T bias, T most, T* to, int from, int rows, int at)
+        where TStart : struct, IStart
     {
         int width = _map.Width, height = _map.Height, columns = _map.Columns;
         Vector512<T> in0 = Simd.Within<T>(at, width), in1 = Simd.Within<T>(at + 1, width);
@@ -164,8 +194,8 @@ internal unsafe partial struct SinglePlanes<T>
                 v4 = Simd.Load(x + 4) & in4;
             }
 
-            Vector512<T> start = adds && row + 4 < rows ? Simd.LoadUpTo(ahead, columns) : zero;
-            ahead += columns;
+            Vector512<T> start = TStart.IsResult && row + 4 < rows ? Simd.LoadUpTo(ahead, columns) : zero;
+            if (TStart.IsResult) ahead += columns;
             Vector512<T> done = Chain(fourth, v0, v1, v2, v3, v4, w + 20);
             fourth = Chain(third, v0, v1, v2, v3, v4, w + 15);
             third = Chain(second, v0, v1, v2, v3, v4, w + 10);
@@ -181,8 +211,8 @@ internal unsafe partial struct SinglePlanes<T>
     /// Each second value is picked by a permutation. The last row of a window is the first one of the next window.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void WalkThreeByTwo(
-        T* x, T* weight, T bias, T most, T* to, int from, int rows, int at, bool adds)
+    private readonly void WalkThreeByTwo<TStart>(T* x, T* weight, T bias, T most, T* to, int from, int rows, int at)
+        where TStart : struct, IStart
     {
         int width = _map.Width, height = _map.Height, columns = _map.Columns, pack = Vector512<T>.Count;
         Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
@@ -203,7 +233,7 @@ internal unsafe partial struct SinglePlanes<T>
             from++;
             x += width;
             if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out c0, out c1, out c2);
-            Vector512<T> start = adds ? Simd.LoadUpTo(to, columns) : zero;
+            Vector512<T> start = TStart.IsResult ? Simd.LoadUpTo(to, columns) : zero;
             Vector512<T> sum = Simd.Fma(w2, a2, Simd.Fma(w1, a1, Simd.Fma(w0, a0, start)));
             sum = Simd.Fma(w5, b2, Simd.Fma(w4, b1, Simd.Fma(w3, b0, sum)));
             sum = Simd.Fma(w8, c2, Simd.Fma(w7, c1, Simd.Fma(w6, c0, sum)));
