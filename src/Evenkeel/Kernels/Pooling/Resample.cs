@@ -114,7 +114,7 @@ internal static unsafe class Resample
                 {
                     int next = Math.Min(c + width, last);
                     bool isPair = c < last && TryPair(x, y, row, here, c, next);
-                    if (!isPair) Column(x, y + c, row, here, c);
+                    if (!isPair) Column(x, y, row, here, c);
                     int done = isPair ? next : c;
                     if (done == last) break;
                     c = Math.Min(done + width, last);
@@ -128,13 +128,12 @@ internal static unsafe class Resample
 
         /// <summary>
         /// A pack of columns of some rows, from <paramref name="c"/> on. Rows at the end of the tensor are read value
-        /// by value, since packs would reach beyond it.
+        /// by value.
         /// </summary>
         private readonly void Column(T* x, T* y, int row, int rows, int c)
         {
             int* near = Columns.First + c, far = Columns.Second + c;
-            T* last = x + ((nint)Rows.Second[row + rows - 1] * Columns.Axis.Input);
-            bool isInside = End - last >= Room<T>(Columns.Axis.Input);
+            bool isInside = IsInside(x, row + rows - 1);
             if (isInside && FromOnePack<T>.Reaches(near, far)) Column<FromOnePack<T>>(x, y, row, rows, c);
             else if (isInside && FromTwoPacks<T>.Reaches(near, far)) Column<FromTwoPacks<T>>(x, y, row, rows, c);
             else Column<FromAnywhere<T>>(x, y, row, rows, c);
@@ -146,60 +145,34 @@ internal static unsafe class Resample
         private readonly bool TryPair(T* x, T* y, int row, int rows, int c, int d)
         {
             int* first = Columns.First, second = Columns.Second;
-            T* last = x + ((nint)Rows.Second[row + rows - 1] * Columns.Axis.Input);
-            if (!Columns.Axis.Blends || End - last < Room<T>(Columns.Axis.Input)) return false;
+            if (!Columns.Axis.Blends || !IsInside(x, row + rows - 1)) return false;
             if (FromOnePack<T>.Reaches(first + c, second + c) && FromOnePack<T>.Reaches(first + d, second + d))
-                BlendPair<FromOnePack<T>>(x, y, row, rows, c, d);
+                Blend<FromOnePack<T>, Count2>(x, y, row, rows, c, d);
             else if (FromTwoPacks<T>.Reaches(first + c, second + c) && FromTwoPacks<T>.Reaches(first + d, second + d))
-                BlendPair<FromTwoPacks<T>>(x, y, row, rows, c, d);
+                Blend<FromTwoPacks<T>, Count2>(x, y, row, rows, c, d);
             else return false;
             return true;
         }
 
+        /// <summary>Whether packs can be read from the last input row of an output row, and do not reach beyond the
+        /// tensor.</summary>
+        private readonly bool IsInside(T* x, int row) =>
+            End - (x + ((nint)Rows.Second[row] * Columns.Axis.Input)) >= Room<T>(Columns.Axis.Input);
+
         private readonly void Column<TPicker>(T* x, T* y, int row, int rows, int c) where TPicker : struct, IPicker<T>
         {
-            if (Columns.Axis.Blends) Blend<TPicker>(x, y, row, rows, c);
-            else Repeat<TPicker>(x, y, row, rows, c);
+            if (Columns.Axis.Blends) Blend<TPicker, Count1>(x, y, row, rows, c, c);
+            else Repeat<TPicker>(x, y + c, row, rows, c);
         }
 
         /// <summary>
         /// Walks down the rows with the two stretched input rows that an output row blends. Each input row is
-        /// stretched once.
+        /// stretched once. What a row needs beside its values is found once for one pack of columns, or for two.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Blend<TPicker>(T* x, T* y, int row, int rows, int c)
+        private readonly void Blend<TPicker, TPacks>(T* x, T* y, int row, int rows, int c, int d)
             where TPicker : struct, IPicker<T>
-        {
-            int inputs = Columns.Axis.Input, count = Columns.Axis.Output;
-            int* near = Columns.First + c, far = Columns.Second + c;
-            Vector512<T> first = TPicker.Lanes(near, near), second = TPicker.Lanes(far, near);
-            Vector512<T> left = Simd.Load(Columns.Left + c), right = Simd.Load(Columns.Right + c);
-            Vector512<T> upper = default, lower = default;
-            int upperRow = -1, lowerRow = -1;
-            for (int o = row; o < row + rows; o++, y += count)
-            {
-                if (Rows.First[o] != upperRow)
-                {
-                    upperRow = Rows.First[o];
-                    upper = upperRow == lowerRow ? lower
-                        : Stretch<TPicker>(x + ((nint)upperRow * inputs), first, second, near, far, left, right);
-                }
-
-                if (Rows.Second[o] != lowerRow)
-                {
-                    lowerRow = Rows.Second[o];
-                    lower = lowerRow == upperRow ? upper
-                        : Stretch<TPicker>(x + ((nint)lowerRow * inputs), first, second, near, far, left, right);
-                }
-
-                Put(y, Simd.Fma(lower, Simd.Broadcast(Rows.Right[o]), upper * Simd.Broadcast(Rows.Left[o])));
-            }
-        }
-
-        /// <summary>The same for two packs: what a row needs beside its values is found once for both.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void BlendPair<TPicker>(T* x, T* y, int row, int rows, int c, int d)
-            where TPicker : struct, IPicker<T>
+            where TPacks : ICount
         {
             int inputs = Columns.Axis.Input, count = Columns.Axis.Output;
             int* near = Columns.First + c, far = Columns.Second + c, nearer = Columns.First + d,
@@ -220,7 +193,11 @@ internal static unsafe class Resample
                     T* from = x + ((nint)upperRow * inputs);
                     bool isLower = upperRow == lowerRow;
                     upper = isLower ? lower : Stretch<TPicker>(from, first, second, near, far, left, right);
-                    upperD = isLower ? lowerD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                    if (TPacks.Value > 1)
+                    {
+                        upperD = isLower
+                            ? lowerD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                    }
                 }
 
                 if (secondRows[o] != lowerRow)
@@ -229,12 +206,16 @@ internal static unsafe class Resample
                     T* from = x + ((nint)lowerRow * inputs);
                     bool isUpper = lowerRow == upperRow;
                     lower = isUpper ? upper : Stretch<TPicker>(from, first, second, near, far, left, right);
-                    lowerD = isUpper ? upperD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                    if (TPacks.Value > 1)
+                    {
+                        lowerD = isUpper
+                            ? upperD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                    }
                 }
 
                 Vector512<T> high = Simd.Broadcast(above[o]), low = Simd.Broadcast(below[o]);
                 Put(y + c, Simd.Fma(lower, low, upper * high));
-                Put(y + d, Simd.Fma(lowerD, low, upperD * high));
+                if (TPacks.Value > 1) Put(y + d, Simd.Fma(lowerD, low, upperD * high));
             }
         }
 
