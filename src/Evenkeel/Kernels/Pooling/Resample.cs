@@ -191,12 +191,12 @@ internal static unsafe class Resample
                 {
                     upperRow = firstRows[o];
                     T* from = x + ((nint)upperRow * inputs);
-                    bool isLower = upperRow == lowerRow;
-                    upper = isLower ? lower : Stretch<TPicker>(from, first, second, near, far, left, right);
-                    if (TPacks.Value > 1)
+                    if (upperRow == lowerRow) (upper, upperD) = (lower, lowerD);
+                    else
                     {
-                        upperD = isLower
-                            ? lowerD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                        upper = Stretch<TPicker>(from, first, second, near, far, left, right);
+                        if (TPacks.Value > 1)
+                            upperD = Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
                     }
                 }
 
@@ -204,12 +204,12 @@ internal static unsafe class Resample
                 {
                     lowerRow = secondRows[o];
                     T* from = x + ((nint)lowerRow * inputs);
-                    bool isUpper = lowerRow == upperRow;
-                    lower = isUpper ? upper : Stretch<TPicker>(from, first, second, near, far, left, right);
-                    if (TPacks.Value > 1)
+                    if (lowerRow == upperRow) (lower, lowerD) = (upper, upperD);
+                    else
                     {
-                        lowerD = isUpper
-                            ? upperD : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                        lower = Stretch<TPicker>(from, first, second, near, far, left, right);
+                        if (TPacks.Value > 1)
+                            lowerD = Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
                     }
                 }
 
