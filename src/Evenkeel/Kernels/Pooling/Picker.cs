@@ -25,38 +25,63 @@ internal unsafe interface IPicker<T> where T : unmanaged, IFloatingPointIeee754<
 internal readonly unsafe struct FromOnePack<T> : IPicker<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Reaches(int* near, int* far) => Avx512F.IsSupported
-        ? far[Vector512<T>.Count - 1] - near[0] < Vector512<T>.Count
-        : Avx2.IsSupported && typeof(T) == typeof(float) && far[7] - near[0] < 8 && far[15] - near[8] < 8;
+    public static bool Reaches(int* near, int* far) =>
+        PickerPack<T>.IsSupported && PickerPack<T>.Span(near, far) < PickerPack<T>.Width;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Lanes(int* places, int* near) => FromTwoPacks<T>.Lanes(places, near);
+    public static Vector512<T> Lanes(int* places, int* near) => PickerPack<T>.Lanes(places, near);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near)
-    {
-        if (!Avx512F.IsSupported)
-        {
-            return Vector512.Create(
-                Avx2.PermuteVar8x32(Vector256.Load((float*)x + near[0]), lanes.AsInt32().GetLower()),
-                Avx2.PermuteVar8x32(Vector256.Load((float*)x + near[8]), lanes.AsInt32().GetUpper())).As<float, T>();
-        }
-
-        Vector512<T> values = Simd.Load(x + near[0]);
-        return typeof(T) == typeof(float)
-            ? Avx512F.PermuteVar16x32(values.AsSingle(), lanes.AsInt32()).As<float, T>()
-            : Avx512F.PermuteVar8x64(values.AsDouble(), lanes.AsInt64()).As<double, T>();
-    }
+    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near) =>
+        PickerPack<T>.Permute(PickerPack<T>.Load(x, near), lanes);
 }
 
 /// <summary>Places within two packs, or within two half packs for each half of the lanes.</summary>
 internal readonly unsafe struct FromTwoPacks<T> : IPicker<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Reaches(int* near, int* far) => Avx512F.IsSupported
-        ? far[Vector512<T>.Count - 1] - near[0] < 2 * Vector512<T>.Count
-        : Avx2.IsSupported && typeof(T) == typeof(float) && far[7] - near[0] < 16 && far[15] - near[8] < 16;
+    public static bool Reaches(int* near, int* far) =>
+        PickerPack<T>.IsSupported && PickerPack<T>.Span(near, far) < 2 * PickerPack<T>.Width;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Lanes(int* places, int* near) => PickerPack<T>.Lanes(places, near);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near) => PickerPack<T>.Permute(
+        PickerPack<T>.Load(x, near), PickerPack<T>.Load(x + PickerPack<T>.Width, near), lanes);
+}
+
+/// <summary>
+/// Packs of a row, and permutations of them: whole packs with AVX-512; with AVX2 half packs, which each half of the
+/// lanes has for itself.
+/// </summary>
+internal static unsafe class PickerPack<T> where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>Whether the hardware has the permutations.</summary>
+    public static bool IsSupported
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Avx512F.IsSupported || (Avx2.IsSupported && typeof(T) == typeof(float));
+    }
+
+    /// <summary>Values side by side that a permutation picks from.</summary>
+    public static int Width
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Avx512F.IsSupported ? Vector512<T>.Count : Vector256<T>.Count;
+    }
+
+    /// <summary>
+    /// From the first place of a pack of places that rise to the last one; of each half, the longer one with AVX2.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Span(int* near, int* far)
+    {
+        int last = Vector512<T>.Count - 1, half = Vector256<T>.Count;
+        return Avx512F.IsSupported ? far[last] - near[0] : Math.Max(far[half - 1] - near[0], far[last] - near[half]);
+    }
+
+    /// <summary>The numbers of places within what <see cref="Load"/> reads from <paramref name="near"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Lanes(int* places, int* near)
     {
@@ -68,29 +93,59 @@ internal readonly unsafe struct FromTwoPacks<T> : IPicker<T> where T : unmanaged
             Vector256.Load(places + 8) - Vector256.Create(near[8])).As<int, T>();
     }
 
+    /// <summary>The numbers of the places behind.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near)
+    public static Vector512<T> Next(Vector512<T> lanes) => typeof(T) == typeof(float)
+        ? (lanes.AsInt32() + Vector512<int>.One).As<int, T>()
+        : (lanes.AsInt64() + Vector512<long>.One).As<long, T>();
+
+    /// <summary>The values of a row from <paramref name="near"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Load(T* x, int* near) => Avx512F.IsSupported
+        ? Simd.Load(x + near[0])
+        : Vector512.Create(Vector256.Load(x + near[0]), Vector256.Load(x + near[Vector256<T>.Count]));
+
+    /// <summary>The values with the numbers <paramref name="lanes"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Permute(Vector512<T> values, Vector512<T> lanes)
     {
         if (!Avx512F.IsSupported)
         {
             return Vector512.Create(
-                Half((float*)x + near[0], (float*)x + near[0] + 8, lanes.AsInt32().GetLower()),
-                Half((float*)x + near[8], (float*)x + near[8] + 8, lanes.AsInt32().GetUpper())).As<float, T>();
+                Avx2.PermuteVar8x32(values.AsSingle().GetLower(), lanes.AsInt32().GetLower()),
+                Avx2.PermuteVar8x32(values.AsSingle().GetUpper(), lanes.AsInt32().GetUpper())).As<float, T>();
         }
 
-        Vector512<T> low = Simd.Load(x + near[0]), high = Simd.Load(x + near[0] + Vector512<T>.Count);
         return typeof(T) == typeof(float)
-            ? Avx512F.PermuteVar16x32x2(low.AsSingle(), lanes.AsInt32(), high.AsSingle()).As<float, T>()
-            : Avx512F.PermuteVar8x64x2(low.AsDouble(), lanes.AsInt64(), high.AsDouble()).As<double, T>();
+            ? Avx512F.PermuteVar16x32(values.AsSingle(), lanes.AsInt32()).As<float, T>()
+            : Avx512F.PermuteVar8x64(values.AsDouble(), lanes.AsInt64()).As<double, T>();
+    }
+
+    /// <summary>
+    /// The values with the numbers <paramref name="lanes"/> of those near and, behind them, those far.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Permute(Vector512<T> near, Vector512<T> far, Vector512<T> lanes)
+    {
+        if (!Avx512F.IsSupported)
+        {
+            return Vector512.Create(
+                Half(near.AsSingle().GetLower(), far.AsSingle().GetLower(), lanes.AsInt32().GetLower()),
+                Half(near.AsSingle().GetUpper(), far.AsSingle().GetUpper(), lanes.AsInt32().GetUpper()))
+                .As<float, T>();
+        }
+
+        return typeof(T) == typeof(float)
+            ? Avx512F.PermuteVar16x32x2(near.AsSingle(), lanes.AsInt32(), far.AsSingle()).As<float, T>()
+            : Avx512F.PermuteVar8x64x2(near.AsDouble(), lanes.AsInt64(), far.AsDouble()).As<double, T>();
     }
 
     /// <summary>Lanes number <paramref name="lanes"/> of two half packs side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Half(float* near, float* far, Vector256<int> lanes)
+    public static Vector256<float> Half(Vector256<float> near, Vector256<float> far, Vector256<int> lanes)
     {
         // The permutation reads the lowest three bits of a lane's number.
-        Vector256<float> low = Avx2.PermuteVar8x32(Vector256.Load(near), lanes),
-            high = Avx2.PermuteVar8x32(Vector256.Load(far), lanes);
+        Vector256<float> low = Avx2.PermuteVar8x32(near, lanes), high = Avx2.PermuteVar8x32(far, lanes);
         return Vector256.ConditionalSelect(Vector256.GreaterThan(lanes, Vector256.Create(7)).AsSingle(), high, low);
     }
 }

@@ -148,8 +148,9 @@ internal unsafe struct PoolTap
         else if (Avx2.IsSupported && tap->_kind == Kind.Halves)
         {
             values = Vector512.Create(
-                FromTwoPacks<float>.Half(row + tap->_first, row + tap->_second, Vector256.Load(tap->_index)),
-                FromTwoPacks<float>.Half(row + tap->_firstOfHigh, row + tap->_secondOfHigh,
+                PickerPack<float>.Half(Vector256.Load(row + tap->_first), Vector256.Load(row + tap->_second),
+                    Vector256.Load(tap->_index)),
+                PickerPack<float>.Half(Vector256.Load(row + tap->_firstOfHigh), Vector256.Load(row + tap->_secondOfHigh),
                     Vector256.Load(tap->_index + (Lanes / 2))));
         }
         else

@@ -80,8 +80,8 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     /// </summary>
     public T* LaneShare;
 
-    /// <summary>The largest number of outputs that read an input.</summary>
-    public int Terms;
+    /// <summary>The largest number of outputs that read an input, of each pack of inputs that begins at a place.</summary>
+    public int* Terms;
 
     /// <summary>Up to so many outputs per input are added in packs of inputs.</summary>
     public const int LaneTerms = 8;
@@ -90,7 +90,7 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public static int Padded(int count) => count + Vector512<T>.Count;
 
     /// <summary>Number of ints in the tables of an axis.</summary>
-    public static int Ints(in ResampleAxis axis) => (2 * Padded(axis.Output)) + (4 * Padded(axis.Input));
+    public static int Ints(in ResampleAxis axis) => (2 * Padded(axis.Output)) + (5 * Padded(axis.Input));
 
     /// <summary>Number of values of T in the tables of an axis.</summary>
     public static int Values(in ResampleAxis axis) => (4 * Padded(axis.Output)) + (LaneTerms * Padded(axis.Input));
@@ -113,6 +113,7 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
             End = perInput + inputs,
             Counts = perInput + (2 * inputs),
             At = perInput + (3 * inputs),
+            Terms = perInput + (4 * inputs),
             Left = values,
             Right = values + padded,
             Share = values + (2 * padded),
@@ -139,21 +140,27 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
         }
     }
 
-    private void FillInputs(int padded)
+    private readonly void FillInputs(int padded)
     {
         int at = 0;
         for (int i = 0; i < padded; i++)
         {
-            // An input that no output reads, or behind the last one: nothing begins where the one before begins.
-            if (i >= Axis.Input || End[i] == 0) Begin[i] = End[i] = i > 0 ? Begin[i - 1] : 0;
+            // Nothing begins at an input that no output reads, nor behind the last one.
+            if (i >= Axis.Input) Begin[i] = End[i] = Begin[i - 1];
+            else if (End[i] == 0) Begin[i] = End[i] = i > 0 ? End[i - 1] : 0;
             At[i] = at;
             Counts[i] = End[i] - Begin[i];
-            Terms = Math.Max(Terms, Counts[i]);
             for (int o = Begin[i]; o < End[i]; o++)
                 Share[at++] = (First[o] == i ? Left[o] : T.Zero) + (Second[o] == i ? Right[o] : T.Zero);
         }
 
-        for (int k = 0; k < Math.Min(Terms, LaneTerms); k++)
+        for (int i = 0; i < Axis.Input; i++)
+        {
+            Terms[i] = 0;
+            for (int lane = 0; lane < Vector512<T>.Count; lane++) Terms[i] = Math.Max(Terms[i], Counts[i + lane]);
+        }
+
+        for (int k = 0; k < LaneTerms; k++)
         {
             T* to = LaneShare + ((nint)k * padded);
             for (int i = 0; i < padded; i++) to[i] = k < Counts[i] ? Share[At[i] + k] : T.Zero;
