@@ -59,14 +59,16 @@ internal static unsafe class AveragePoolRows
         var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: true, sizeof(float), numbers, taps, out PoolPlan plan))
             return false;
-        float* sizes = stackalloc float[WindowSizes.Most];
+        float* memoryOfSizes = stackalloc float[WindowSizes.Most];
+        WindowSizes sizes = WindowSizes.Create(shape, divisor, memoryOfSizes);
+        if (AveragePoolSpread.TryBackward(dy, dx, shape, sizes)) return true;
         Workers.Run(shape.Chunks, new BackwardJob
         {
             Dy = dy,
             End = dy + ((long)shape.Count * shape.OutputSize),
             Dx = dx,
             Streams = IsStreamed(dx, (long)shape.Count * shape.InputSize, shape.Columns.Input),
-            Sizes = WindowSizes.Create(shape, divisor, sizes),
+            Sizes = sizes,
             Plan = plan,
         });
         return true;
