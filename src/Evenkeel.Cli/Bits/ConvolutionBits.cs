@@ -4,7 +4,7 @@ namespace Evenkeel.Cli.Bits;
 
 /// <summary>
 /// Convolutions: more and fewer filters than a pack, rows shorter and longer than one, more taps than a chunk, more
-/// images than one; Winograd's products; stride, dilation and groups; modes of padding, volumes, and transposed
+/// images than one; Winograd's products; depthwise windows; stride, dilation and groups; modes of padding, volumes, and transposed
 /// convolutions.
 /// </summary>
 internal static class ConvolutionBits
@@ -26,6 +26,10 @@ internal static class ConvolutionBits
         ([8, 16, 5, 4], [18, 16, 2, 2], 2, 1, 1, 1),
         ([1, 65, 3, 4], [2, 65, 3, 3], 1, 1, 1, 1),
         ([19, 2, 3, 3], [3, 2, 2, 2], 1, 0, 1, 1),
+        ([3, 5, 9, 19], [5, 1, 3, 3], 1, 1, 1, 5),
+        ([3, 5, 8, 40], [5, 1, 3, 3], 2, 1, 1, 5),
+        ([2, 20, 7, 35], [20, 1, 3, 3], 2, (0, 1), 1, 20),
+        ([4, 2, 7, 9], [2, 1, 3, 3], 2, 1, 1, 2),
     ];
 
     private static readonly (int[] Input, int[] Weight, Size3 Stride, Padding Padding, Size3 Dilation,
@@ -47,6 +51,7 @@ internal static class ConvolutionBits
         ([2, 33, 6, 6], [33, 32, 4, 4], 2, 1, 0, 1, 1),
         ([2, 4, 7, 9], [4, 3, 3, 2], (2, 3), (1, 0), (1, 2), (1, 2), 2),
         ([2, 3, 5, 6], [3, 5, 2, 2], 3, 0, 1, 1, 1),
+        ([3, 4, 5, 19], [4, 1, 3, 3], 2, 1, 1, 1, 4),
     ];
 
     public static IEnumerable<BitsCase> Cases =>

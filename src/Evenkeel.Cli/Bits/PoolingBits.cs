@@ -34,6 +34,8 @@ internal static class PoolingBits
         new("adaptive-avgpool2d/1", probe => probe.Pass(x => x[0].AdaptiveAvgPool2d(1), probe.Normal(s_images))),
         new("adaptive-avgpool2d/5x-", probe =>
             probe.Pass(x => x[0].AdaptiveAvgPool2d((5, null)), probe.Normal(s_images))),
+        new("adaptive-avgpool2d/6", probe =>
+            probe.Pass(x => x[0].AdaptiveAvgPool2d(6), probe.Normal(21, 3, 13, 13))),
         new("maxpool2d/3s2-sides", probe =>
             probe.Pass(x => x[0].MaxPool2d(3, 2, Padding.Sides(0, 1, 5, 1)), probe.Normal(s_images))),
         new("avgpool2d/3s2-same-d2", probe => probe.Pass(

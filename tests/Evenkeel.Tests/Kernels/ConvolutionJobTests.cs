@@ -55,6 +55,50 @@ public sealed unsafe class ConvolutionJobTests
         }
     }
 
+    /// <summary>One plane per filter: the planes at the ends of the tensor, and one between them.</summary>
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(1, 1)]
+    [InlineData(2, 0)]
+    [InlineData(2, 1)]
+    [InlineData(1, 5)]
+    [InlineData(2, 4)]
+    public void Rows_of_planes_of_every_length(int stride, int pad)
+    {
+        for (int width = 1; width <= KernelSweep.Longest; width += width < 70 ? 1 : 7)
+        {
+            int height = 1 + (width % 6);
+            if (ConvolutionStageTests.ShapeOf(3, 3, height, width, 3, 3, stride, pad, 1) is not { } any) continue;
+            int outHeight = ((height + (2 * pad) - 3) / stride) + 1;
+            if (height + (2 * pad) < 3) continue;
+            ConvolutionShape shape = any with { KernelHeight = 3, Groups = 3, OutHeight = outHeight };
+            Check<float>(shape, (Fence)(width % 2));
+            Check<double>(shape, (Fence)(width / 2 % 2));
+        }
+    }
+
+    /// <summary>
+    /// The last row and column of a plane are read by no window. What they hold reaches no gradient of a weight.
+    /// </summary>
+    [Fact]
+    public void A_value_that_no_window_reads_reaches_no_gradient_of_a_weight()
+    {
+        foreach (int width in new[] { 4, 8, 20, 34, 70 })
+        {
+            ConvolutionShape shape = ConvolutionStageTests.ShapeOf(3, 2, 6, width, 2, 3, 2, 0, 1)!.Value
+                with { KernelHeight = 3, Groups = 2, OutHeight = 2 };
+            GuardedBuffer<float> x = new(3 * 2 * 6 * width, 1), dy = new(3 * 2 * 2 * shape.OutWidth, 2),
+                dweight = new(2 * 9, 3), scratch = new(WeightJob<float>.ScratchCount(shape), 4);
+            for (int i = 0; i < x.Count; i++)
+            {
+                if (i % width == width - 1 || i / width % 6 == 5) x.Values[i] = float.NaN;
+            }
+
+            WeightJob<float>.Run(shape, dy.Pointer, x.Pointer, dweight.Pointer, scratch.Pointer);
+            Assert.All(dweight.Values.ToArray(), value => Assert.True(float.IsFinite(value)));
+        }
+    }
+
     [Fact]
     public void Every_number_of_filters_in_float() => Filters<float>();
 
@@ -96,7 +140,7 @@ public sealed unsafe class ConvolutionJobTests
         (double[] expectedY, double[] expectedDx, double[] expectedDweight, _) = naive.Run(
             Tensor.From<T>(x.Values, [shape.Images, shape.Channels, shape.Depth, shape.Height, shape.Width]),
             Tensor.From<T>(weight.Values,
-                [shape.Filters, shape.Channels, shape.KernelDepth, shape.KernelHeight, shape.KernelWidth]),
+                [shape.Filters, shape.GroupChannels, shape.KernelDepth, shape.KernelHeight, shape.KernelWidth]),
             Tensor.From<T>(bias.Values, [shape.Filters]), i => dy[i], out Shape output);
         Assert.Equal([shape.Images, shape.Filters, shape.OutDepth, shape.OutHeight, shape.OutWidth], output);
         string name = shape.ToString();
@@ -111,7 +155,7 @@ public sealed unsafe class ConvolutionJobTests
             Math.Max(0, value + double.CreateTruncating(shift.Values[i / shape.Volume % shape.Channels])))];
         Scratch(Convolution.InputScratch<T>(shape), scratch =>
             Convolution.InputGradient(shape, dy.Pointer, weight.Pointer, null, dx.Pointer, scratch.Pointer));
-        Near(expectedDx, dx, shape.Filters * shape.Window);
+        Near(expectedDx, dx, shape.GroupFilters * shape.Window);
         Scratch(Convolution.InputScratch<T>(shape), scratch => Convolution.InputGradient(
             shape, dy.Pointer, weight.Pointer, shift.Pointer, dx.Pointer, scratch.Pointer, fuseReLU: true));
         Near(clipped, dx, shape.Filters * shape.Window);

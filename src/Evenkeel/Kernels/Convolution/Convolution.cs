@@ -39,6 +39,7 @@ internal static unsafe class Convolution
     public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (DenseWindow.Applies(shape)) return Align(shape.Taps);
+        if (SpreadPlanes<T>.Applies(shape)) return 0;
         bool isTransposed = IsTransposed<T>(shape);
         if (!isTransposed && Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
         int taps = shape.GroupFilters * shape.Window, panels = 0;
@@ -122,6 +123,12 @@ internal static unsafe class Convolution
         if (DenseWindow.Applies(shape))
         {
             DenseWindow.InputGradient(shape, dy, weight, bias, dx, scratch, fuseReLU);
+            return;
+        }
+
+        if (SpreadPlanes<T>.Applies(shape))
+        {
+            SpreadPlanes<T>.Run(shape, dy, weight, bias, dx, fuseReLU);
             return;
         }
 

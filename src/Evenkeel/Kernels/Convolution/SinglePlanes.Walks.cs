@@ -247,11 +247,10 @@ internal unsafe partial struct SinglePlanes<T>
     private static void ReadByTwo(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
         out Vector512<T> v0, out Vector512<T> v1, out Vector512<T> v2)
     {
-        int pack = Vector512<T>.Count;
-        Vector512<T> near = Simd.Load(x), far = Simd.Load(x + pack);
-        v0 = Strided.Even(near, far) & in0;
-        v1 = Strided.Odd(near, far) & in1;
-        v2 = Strided.Even(Simd.Load(x + 2), Simd.Load(x + 2 + pack)) & in2;
+        Strided.Three(x, out v0, out v1, out v2);
+        v0 &= in0;
+        v1 &= in1;
+        v2 &= in2;
     }
 
     /// <summary>A chain with five more terms.</summary>

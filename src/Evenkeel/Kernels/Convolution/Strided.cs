@@ -182,7 +182,7 @@ internal static unsafe class Strided
 
     /// <summary>The lanes of two packs in turn: those of the lower halves, and those of the upper ones.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<T> Low, Vector512<T> High) Interleave<T>(Vector512<T> a, Vector512<T> b)
+    public static (Vector512<T> Low, Vector512<T> High) Interleave<T>(Vector512<T> a, Vector512<T> b)
         where T : unmanaged
     {
         if (Avx512F.IsSupported && sizeof(T) == 4)
@@ -272,6 +272,7 @@ internal static unsafe class Strided
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Even<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
     {
+        if (!Avx2.IsSupported) return OneByOne(low, high, 0);
         if (!Avx512F.IsSupported)
         {
             return Vector512.Create(Turns(low.GetLower(), low.GetUpper(), isOdd: false),
@@ -287,6 +288,7 @@ internal static unsafe class Strided
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Odd<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
     {
+        if (!Avx2.IsSupported) return OneByOne(low, high, 1);
         if (!Avx512F.IsSupported)
         {
             return Vector512.Create(Turns(low.GetLower(), low.GetUpper(), isOdd: true),
@@ -296,6 +298,39 @@ internal static unsafe class Strided
         return sizeof(T) == 4
             ? Pick(low, high, Vector512.Create(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31).As<int, T>())
             : Pick(low, high, Vector512.Create(1L, 3, 5, 7, 9, 11, 13, 15).As<long, T>());
+    }
+
+    /// <summary>
+    /// The values at <c>x[2·lane]</c>, <c>x[2·lane + 1]</c> and <c>x[2·lane + 2]</c>. Three packs can be read.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Three<T>(T* x, out Vector512<T> first, out Vector512<T> second, out Vector512<T> third)
+        where T : unmanaged
+    {
+        int pack = Vector512<T>.Count;
+        Vector512<T> near = Simd.Load(x), far = Simd.Load(x + pack);
+        first = Even(near, far);
+        second = Odd(near, far);
+        third = Avx512F.IsSupported
+            ? Behind(first, x[2 * pack]) : Even(Simd.Load(x + 2), Simd.Load(x + 2 + pack));
+    }
+
+    /// <summary>The lanes from the second one on, and a value behind them, with AVX-512.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Behind<T>(Vector512<T> v, T last) where T : unmanaged => sizeof(T) == 4
+        ? Avx512F.AlignRight32(Vector512.CreateScalarUnsafe(last).AsInt32(), v.AsInt32(), 1).As<int, T>()
+        : Avx512F.AlignRight64(Vector512.CreateScalarUnsafe(last).AsInt64(), v.AsInt64(), 1).As<long, T>();
+
+    /// <summary>Each second lane of two packs, without a permutation.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector512<T> OneByOne<T>(Vector512<T> low, Vector512<T> high, int first) where T : unmanaged
+    {
+        int width = Vector512<T>.Count;
+        T* values = stackalloc T[3 * width];
+        Simd.Store(values, low);
+        Simd.Store(values + width, high);
+        for (int i = 0; i < width; i++) values[(2 * width) + i] = values[(2 * i) + first];
+        return Simd.Load(values + (2 * width));
     }
 
     /// <summary>Lanes of two packs by their number: those of the second come after those of the first.</summary>

@@ -50,6 +50,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     public static int ScratchCount(in ConvolutionShape shape)
     {
         if (DenseWindow.Applies(shape)) return 0;
+        if (SingleWeights<T>.Applies(shape)) return SingleWeights<T>.ScratchCount(shape);
         var job = new WeightJob<T>();
         job.Plan(shape);
         return (int)(Convolution.OffsetCount(shape.Taps) + (job._chunks * job._partialCount));
@@ -71,6 +72,12 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         if (DenseWindow.Applies(shape))
         {
             DenseWindow.WeightGradient(shape, dy, x, dweight);
+            return;
+        }
+
+        if (SingleWeights<T>.Applies(shape))
+        {
+            SingleWeights<T>.Run(shape, dy, x, dweight, scratch);
             return;
         }
 
