@@ -120,15 +120,23 @@ public sealed unsafe class StridedTests
         {
             foreach (Fence fence in new[] { Fence.Behind, Fence.Before })
             {
-                T[] even = [.. Enumerable.Range(0, count + 16).Select(i => T.CreateTruncating(i - 40))],
-                    odd = [.. Enumerable.Range(0, count + 16).Select(i => T.CreateTruncating(30 - i))];
-                GuardedBuffer<T> y = new(count, 1, fence);
-                fixed (T* a = even, b = odd) Strided.Merge(a, b, y.Pointer, count, shift, zero);
-                for (int i = 0; i < count; i++)
+                T[] even = [.. Enumerable.Range(0, (3 * count) + 16).Select(i => T.CreateTruncating(i - 40))],
+                    odd = [.. Enumerable.Range(0, (2 * count) + 16).Select(i => T.CreateTruncating(30 - i))];
+                GuardedBuffer<T> y = new((2 * count) + 3, 1, fence);
+                T[] between = y.Values.Slice(count, 3).ToArray();
+                fixed (T* a = even, b = odd)
                 {
-                    T value = (i % 2 == 0 ? even : odd)[i / 2] + shift;
-                    Assert.Equal(value <= zero ? T.Zero : value, y.Values[i]);
+                    Strided.Merge(a, 2 * count, b, count, y.Pointer, count + 3, count, rows: 2, shift, zero);
                 }
+
+                for (int i = 0; i < 2 * count; i++)
+                {
+                    (int row, int k) = Math.DivRem(i, count);
+                    T value = (k % 2 == 0 ? even[(row * 2 * count) + (k / 2)] : odd[(row * count) + (k / 2)]) + shift;
+                    Assert.Equal(value <= zero ? T.Zero : value, y.Values[(row * (count + 3)) + k]);
+                }
+
+                Assert.Equal(between, y.Values.Slice(count, 3).ToArray());
 
                 y.Check();
             }

@@ -246,11 +246,18 @@ internal static unsafe class Convolution
     public static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
 
     /// <summary>
-    /// Multiplications of packs per image with lanes along results. Those between rows are wasted. A single row of
-    /// weights waits for the loads.
+    /// Multiplications of packs per image with lanes along results. Those between rows are wasted, unless rows are whole
+    /// packs. A single row of weights waits for the loads.
     /// </summary>
     private static double ResultCost<T>(in PlaneMap map, int images, int results)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
+        if (PlaneJob<T>.HasWholePacks(map))
+        {
+            return (double)map.Slices * map.Rows * (results == 1 ? 2 : results) * (map.Columns / Vector512<T>.Count)
+                * (map.Taps + 2);
+        }
+
         var bands = Bands.Create(map, images);
         int width = Vector512<T>.Count, pitch = Stage.Create(map, bands, width, overrun: 0).Pitch;
         return (double)map.Slices * DivideUp(map.Rows, bands.Rows) * (results == 1 ? 2 : results) * DivideUp(

@@ -12,20 +12,21 @@ namespace Evenkeel.Kernels;
 internal static unsafe partial class ConvolutionMicro
 {
     /// <summary>
-    /// Tiles of results, side by side: rows are filters, packs are neighbouring results.
+    /// Tiles of results: rows are filters, packs are neighbouring results.
     /// <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
-    /// With a <paramref name="shift"/>, shift i is added at the end, and values up to a limit become 0.
+    /// The next tile reads <paramref name="xStep"/> and writes <paramref name="cStep"/> elements behind. With a <paramref name="shift"/>, shift i is added at the end, and values up to a limit become 0.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Planes<T, TRows, TPacks>(
-        nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add, T* shift, T limit)
+        nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, nint xStep, T* c, nint cRow, nint cStep, bool add,
+        T* shift, T limit)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
     {
         int width = Vector512<T>.Count;
         nint* end = table + taps;
-        for (; tiles > 0; tiles--, x += TPacks.Value * width, c += TPacks.Value * width)
+        for (; tiles > 0; tiles--, x += xStep, c += cStep)
         {
             Vector512<T> s00 = default, s01 = default, s02 = default, s03 = default;
             Vector512<T> s10 = default, s11 = default, s12 = default, s13 = default;

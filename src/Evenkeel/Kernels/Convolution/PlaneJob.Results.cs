@@ -42,11 +42,43 @@ internal unsafe partial struct PlaneJob<T>
                 {
                     int i = Convolution.Cut(results, tile, tiles), high = Convolution.Cut(results, tile + 1, tiles) - i;
                     Tiles(here, high, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
-                        stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0,
-                        shift: null, limit: default);
+                        stage + ((nint)pack * Width), here * Width, sums + (i * sumsRow) + ((nint)pack * Width),
+                        sumsRow, here * Width, chunk > 0, shift: null, limit: default);
                 }
 
                 pack += here * side;
+            }
+        }
+    }
+
+    /// <summary>
+    /// The same, straight to their places, if their rows are whole packs and their taps one chunk: tiles of packs walk
+    /// down the rows.
+    /// </summary>
+    /// <param name="stage">The copy of the source.</param>
+    /// <param name="filter">The first result, counted over all groups.</param>
+    /// <param name="to">The place of the first result in the first row.</param>
+    /// <param name="rows">Rows of the band.</param>
+    /// <param name="results">Number of results.</param>
+    /// <param name="slice">The slice of results.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void SumInPlace(T* stage, nint filter, T* to, int rows, int results, int slice)
+    {
+        T* zeros = stackalloc T[ShortRows], weight = Weight + (filter * Map.Taps);
+        new Span<T>(zeros, ShortRows).Clear();
+        (int t0, int count) = TapsOf(slice);
+        (int tilePacks, int tileRows) = TileOf(results);
+        int tiles = Convolution.DivideUp(results, tileRows), packs = Map.Columns / Width, taps = Map.Taps;
+        for (int pack = 0, here; pack < packs; pack += here)
+        {
+            here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1;
+            nint at = (nint)pack * Width;
+            for (int tile = 0; tile < tiles; tile++)
+            {
+                int i = Convolution.Cut(results, tile, tiles), high = Convolution.Cut(results, tile + 1, tiles) - i;
+                Tiles(here, high, rows, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps, stage + at,
+                    Stage.Pitch, to + ((nint)i * ResultVolume) + at, ResultVolume, ResultWidth, add: false,
+                    Bias == null ? zeros : Bias + filter + i, Limit);
             }
         }
     }
@@ -66,8 +98,8 @@ internal unsafe partial struct PlaneJob<T>
     /// <summary>Tiles side by side (<see cref="ConvolutionMicro.Planes"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tiles(
-        int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add,
-        T* shift, T limit)
+        int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, nint xStep, T* c, nint cRow,
+        nint cStep, bool add, T* shift, T limit)
     {
         if (packs == 4)
         {
@@ -75,19 +107,19 @@ internal unsafe partial struct PlaneJob<T>
             {
                 case 1:
                     ConvolutionMicro.Planes<T, Count1, Count4>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 2:
                     ConvolutionMicro.Planes<T, Count2, Count4>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 3:
                     ConvolutionMicro.Planes<T, Count3, Count4>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 default:
                     ConvolutionMicro.Planes<T, Count4, Count4>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
             }
         }
@@ -98,35 +130,35 @@ internal unsafe partial struct PlaneJob<T>
             {
                 case 1:
                     ConvolutionMicro.Planes<T, Count1, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 2:
                     ConvolutionMicro.Planes<T, Count2, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 3:
                     ConvolutionMicro.Planes<T, Count3, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 4:
                     ConvolutionMicro.Planes<T, Count4, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 5:
                     ConvolutionMicro.Planes<T, Count5, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 6:
                     ConvolutionMicro.Planes<T, Count6, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 case 7:
                     ConvolutionMicro.Planes<T, Count7, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
                 default:
                     ConvolutionMicro.Planes<T, Count8, Count2>(
-                        tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                        tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                     return;
             }
         }
@@ -135,35 +167,35 @@ internal unsafe partial struct PlaneJob<T>
         {
             case 1:
                 ConvolutionMicro.Planes<T, Count1, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             case 2:
                 ConvolutionMicro.Planes<T, Count2, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             case 3:
                 ConvolutionMicro.Planes<T, Count3, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             case 4:
                 ConvolutionMicro.Planes<T, Count4, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             case 5:
                 ConvolutionMicro.Planes<T, Count5, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             case 6:
                 ConvolutionMicro.Planes<T, Count6, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             case 7:
                 ConvolutionMicro.Planes<T, Count7, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
             default:
                 ConvolutionMicro.Planes<T, Count8, Count1>(
-                    tiles, taps, offsets, w, wRow, x, c, cRow, add, shift, limit);
+                    tiles, taps, offsets, w, wRow, x, xStep, c, cRow, cStep, add, shift, limit);
                 return;
         }
     }

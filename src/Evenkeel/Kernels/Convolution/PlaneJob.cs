@@ -93,7 +93,7 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     public void Plan(in Bands bands)
     {
         Bands = bands;
-        Stage = Stage.Create(Map, bands, Width, overrun: MaxPacks * Width);
+        Stage = Stage.Create(Map, bands, Width, overrun: MaxPacks * Width, readsInPlace: true);
         Stage.Offsets(Offsets, sizeof(T), slicesFirst: true);
         AlongFilters = false;
         Together = 1;
@@ -183,6 +183,12 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
             return;
         }
 
+        if (IsInPlace)
+        {
+            SumInPlace(stage, filter, result, rows, count, slice);
+            return;
+        }
+
         Sum(stage, filter, sums, rows, count, slice);
         for (int i = 0; i < count; i++)
         {
@@ -192,6 +198,13 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
             else Spread(from, target, rows, shift);
         }
     }
+
+    /// <summary>Whether rows of results are whole packs side by side, and their sums are not added to others.</summary>
+    private readonly bool IsInPlace => RowStep == 1 && ColumnStep == 1 && HasWholePacks(Map);
+
+    /// <summary>Whether the rows of results of a map are whole packs, and their taps one chunk.</summary>
+    public static bool HasWholePacks(in PlaneMap map) =>
+        map.Columns >= 2 * Width && map.Columns % Width == 0 && map.Taps <= Convolution.TapChunk;
 
     /// <summary>The taps of a slice of results: the first one, and their number.</summary>
     private readonly (int First, int Count) TapsOf(int slice)

@@ -164,7 +164,8 @@ internal unsafe struct PointJob<T> : IJob where T : unmanaged, IFloatingPointIee
                     int i = Convolution.Cut(results, tile, tiles), high = Convolution.Cut(results, tile + 1, tiles) - i;
                     T* shift = chunk < chunks - 1 ? null : _of.Bias == null ? zeros : _of.Bias + filter + i;
                     PlaneJob<T>.Tiles(here, high, side, count, _of.Offsets + t0, weight + ((nint)i * taps) + t0, taps,
-                        x + at, to + ((nint)i * _of.ResultVolume) + at, _of.ResultVolume, chunk > 0, shift, _of.Limit);
+                        x + at, here * Width, to + ((nint)i * _of.ResultVolume) + at, _of.ResultVolume, here * Width,
+                        chunk > 0, shift, _of.Limit);
                 }
             }
 

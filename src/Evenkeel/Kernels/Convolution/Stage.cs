@@ -24,6 +24,9 @@ internal readonly unsafe record struct Stage
     /// <summary>Distance from a row of results to the next.</summary>
     public int Pitch { get; private init; }
 
+    /// <summary>Whether the copy would be the source as it is.</summary>
+    private bool IsSource { get; init; }
+
     private int PhasePlane { get; init; }
 
     private nint SliceStride { get; init; }
@@ -40,7 +43,11 @@ internal readonly unsafe record struct Stage
     /// <param name="band">The results that are computed from one copy.</param>
     /// <param name="width">Elements per pack.</param>
     /// <param name="overrun">Elements behind the last result that may be read and are ignored.</param>
-    public static Stage Create(in PlaneMap map, in Bands band, int width, int overrun)
+    /// <param name="readsInPlace">
+    /// Whether no copy is needed if the window is one point: see <see cref="Read"/>. Then a pack that begins with the
+    /// last result runs over into the next slice, and not into zeros.
+    /// </param>
+    public static Stage Create(in PlaneMap map, in Bands band, int width, int overrun, bool readsInPlace = false)
     {
         Debug.Assert(band.Slices >= 1 && band.Slices <= map.Slices);
         Debug.Assert(band.Rows >= 1 && band.Rows <= map.Rows && map.Columns >= 1);
@@ -56,9 +63,16 @@ internal readonly unsafe record struct Stage
         // The zeros right of the last row, and a pack that begins with the last result, stay within the slice.
         nint slice = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder
             - Math.Min(columnsUnder, pitch) + width;
+        readsInPlace &= isUnit && map is
+        {
+            KernelDepth: 1, KernelHeight: 1, KernelWidth: 1, StrideDepth: 1, Front: 0, Top: 0, Left: 0,
+        } && (map.Slices, map.Rows, map.Columns) == (map.Depth, map.Height, map.Width)
+            && (band.Slices, band.Rows) == (map.Slices, map.Rows);
+        if (readsInPlace) slice = phasePlane;
         return new Stage
         {
             Map = map,
+            IsSource = readsInPlace,
             Pitch = pitch,
             PhasePlane = phasePlane,
             SliceStride = slice,
@@ -91,6 +105,21 @@ internal readonly unsafe record struct Stage
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// The source of the results of a band: in place, if it is the copy and packs do not reach beyond the tensor; or
+    /// copied.
+    /// </summary>
+    /// <param name="source">The first channel.</param>
+    /// <param name="end">The end of the memory that may be read.</param>
+    /// <param name="target">Memory for the copy.</param>
+    /// <param name="band">The band of results.</param>
+    public T* Read<T>(T* source, T* end, T* target, in Band band) where T : unmanaged
+    {
+        if (IsSource && end - source >= Count) return source;
+        Copy(source, end, target, band);
+        return target;
     }
 
     /// <summary>

@@ -148,35 +148,51 @@ internal static unsafe class Strided
     }
 
     /// <summary>
-    /// Merges two rows: <c>to[2k] = even[k] + shift</c>, <c>to[2k + 1] = odd[k] + shift</c>, or 0 in place of values
-    /// up to <paramref name="limit"/>. Whole packs of the rows are read; nothing is written behind the values.
+    /// Merges rows in pairs: <c>to[2k] = even[k] + shift</c>, <c>to[2k + 1] = odd[k] + shift</c>, or 0 in place of
+    /// values up to <paramref name="limit"/>. Whole packs of the rows are read; nothing is written behind the values.
     /// </summary>
-    /// <param name="even">The first row.</param>
-    /// <param name="odd">The second row.</param>
+    /// <param name="even">The first row of even values.</param>
+    /// <param name="evenRow">Distance of the rows of even values.</param>
+    /// <param name="odd">The first row of odd values.</param>
+    /// <param name="oddRow">Distance of the rows of odd values.</param>
     /// <param name="to">The place of the first value.</param>
-    /// <param name="count">Number of values of both rows together, 0 or more.</param>
+    /// <param name="toRow">Distance of the rows that are written.</param>
+    /// <param name="count">Number of values of a row that is written, 0 or more.</param>
+    /// <param name="rows">Number of rows that are written.</param>
     /// <param name="shift">What is added to all values.</param>
     /// <param name="limit">0 for max(y, 0), NaN for all values as they are.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Merge<T>(T* even, T* odd, T* to, int count, T shift, T limit)
+    public static void Merge<T>(
+        T* even, nint evenRow, T* odd, nint oddRow, T* to, nint toRow, int count, int rows, T shift, T limit)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Debug.Assert(count >= 0);
         int width = Vector512<T>.Count;
-        Vector512<T> add = Simd.Broadcast(shift), most = Simd.Broadcast(limit);
         for (; count > 0; count -= 2 * width, even += width, odd += width, to += 2 * width)
+        {
+            if (count >= 2 * width)
+                MergePacks<T, WholePack>(even, evenRow, odd, oddRow, to, toRow, width, width, rows, shift, limit);
+            else
+            {
+                MergePacks<T, PartOfPack>(even, evenRow, odd, oddRow, to, toRow, Math.Min(width, count),
+                    Math.Max(0, count - width), rows, shift, limit);
+            }
+        }
+    }
+
+    /// <summary>Two packs of each row: the first values of one, and of the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MergePacks<T, TStore>(
+        T* even, nint evenRow, T* odd, nint oddRow, T* to, nint toRow, int near, int far, int rows, T shift, T limit)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TStore : IPackStore
+    {
+        Vector512<T> add = Simd.Broadcast(shift), most = Simd.Broadcast(limit);
+        for (; rows > 0; rows--, even += evenRow, odd += oddRow, to += toRow)
         {
             (Vector512<T> low, Vector512<T> high) = Interleave(
                 Simd.ZeroUpTo(Simd.Load(even) + add, most), Simd.ZeroUpTo(Simd.Load(odd) + add, most));
-            if (count >= 2 * width)
-            {
-                Simd.Store(to, low);
-                Simd.Store(to + width, high);
-                continue;
-            }
-
-            Simd.StorePartial(to, low, Math.Min(count, width));
-            if (count > width) Simd.StorePartial(to + width, high, count - width);
+            TStore.Put(to, low, near);
+            TStore.Put(to + Vector512<T>.Count, high, far);
         }
     }
 

@@ -44,7 +44,7 @@ internal unsafe struct TwinJob<T> : IJob where T : unmanaged, IFloatingPointIeee
         nint evenStage = Aligned(Even.Stage.Count), oddStage = isOneStage ? 0 : Aligned(Odd.Stage.Count);
         T* stage = (T*)GemmPacking.Scratch(
             (evenStage + oddStage + ((Even.SumsRow + Odd.SumsRow) * most)) * sizeof(T)),
-            second = isOneStage ? stage : stage + evenStage, sums = stage + evenStage + oddStage;
+            second = stage + evenStage, sums = stage + evenStage + oddStage;
         int bands = Even.Bands.Count(Even.Map), end = Math.Min(Even.Units, (chunk + 1) * Even.PerChunk);
         for (int unit = chunk * Even.PerChunk; unit < end; unit++)
         {
@@ -57,14 +57,14 @@ internal unsafe struct TwinJob<T> : IJob where T : unmanaged, IFloatingPointIeee
             {
                 nint volume = ((nint)image * Even.Groups) + group;
                 T* source = Even.Source + (volume * Even.Map.SourceVolume);
-                Even.Stage.Copy(source, Even.SourceEnd, stage, band);
-                if (!isOneStage) Odd.Stage.Copy(source, Odd.SourceEnd, second, band);
+                T* evenSource = Even.Stage.Read(source, Even.SourceEnd, stage, band);
+                T* oddSource = isOneStage ? evenSource : Odd.Stage.Read(source, Odd.SourceEnd, second, band);
                 nint filter = ((nint)group * Even.Results) + first;
                 for (int slice = 0; slice < band.Slices; slice++)
                 {
-                    Even.Sum(stage + (slice * Even.Stage.SliceStep), filter, sums, band.Rows, count,
+                    Even.Sum(evenSource + (slice * Even.Stage.SliceStep), filter, sums, band.Rows, count,
                         band.Slice0 + slice);
-                    Odd.Sum(second + (slice * Odd.Stage.SliceStep), filter, sums + (Even.SumsRow * count), band.Rows,
+                    Odd.Sum(oddSource + (slice * Odd.Stage.SliceStep), filter, sums + (Even.SumsRow * count), band.Rows,
                         count, band.Slice0 + slice);
                     T* result = Even.Result + (((volume * Even.Results) + first) * Even.ResultVolume)
                         + ((nint)(band.Slice0 + slice) * Even.SliceStep * Even.ResultPlane)
@@ -76,7 +76,6 @@ internal unsafe struct TwinJob<T> : IJob where T : unmanaged, IFloatingPointIeee
     }
 
     /// <summary>Puts the sums of some results at their places, with the bias and a ReLU.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Merge(T* even, T* odd, T* result, int rows, int count, nint filter)
     {
         int columns = Even.Map.Columns + Odd.Map.Columns, evenPitch = Even.Stage.Pitch, oddPitch = Odd.Stage.Pitch;
@@ -84,11 +83,7 @@ internal unsafe struct TwinJob<T> : IJob where T : unmanaged, IFloatingPointIeee
         for (int i = 0; i < count; i++, even += Even.SumsRow, odd += Odd.SumsRow, result += Even.ResultVolume)
         {
             T bias = Even.Bias == null ? T.Zero : Even.Bias[filter + i];
-            T* to = result;
-            for (int k = 0; k < rows; k++, to += row)
-            {
-                Strided.Merge(even + ((nint)k * evenPitch), odd + ((nint)k * oddPitch), to, columns, bias, Even.Limit);
-            }
+            Strided.Merge(even, evenPitch, odd, oddPitch, result, row, columns, rows, bias, Even.Limit);
         }
     }
 

@@ -116,6 +116,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         double filterCost =
             (double)Convolution.DivideUp(filters, Width) * _map.Slices * _map.Rows * _map.Columns * (taps + 4);
         _alongResults = (long)filters * taps <= 1 << 14 && resultCost < filterCost;
+        // With lanes along results the values behind a plane are multiplied by zeros, so they must be finite.
+        if (!_alongResults) _stage = Stage.Create(_map, _bands, Width, overrun: 0, readsInPlace: true);
         _partialCount = shape.Groups * (_alongResults ? (nint)filters * taps * Width : (nint)Panels * taps * 2 * Width);
         _chunks = Math.Max(1, (int)Math.Min(Math.Min(_units, MaxChunks), PartialElements / Math.Max(1, _partialCount)));
         _blocks = _alongResults ? 1 : Math.Min(Panels, Convolution.DivideUp(MaxChunks, _chunks));
@@ -143,11 +145,11 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             for (int group = 0; group < _shape.Groups; group++)
             {
                 nint volume = ((nint)image * _shape.Groups) + group;
-                _stage.Copy(_x + (volume * _map.Channels * _shape.Volume), _xEnd, stage, band);
+                T* source = _stage.Read(_x + (volume * _map.Channels * _shape.Volume), _xEnd, stage, band);
                 T* sums = partial + (group * GroupCount);
                 for (int slice = 0; slice < band.Slices; slice++)
                 {
-                    T* x = stage + (slice * _stage.SliceStep);
+                    T* x = source + (slice * _stage.SliceStep);
                     T* from = _dy + (volume * _shape.GroupFilters * _shape.OutVolume)
                         + ((nint)(band.Slice0 + slice) * _shape.OutPlane) + ((nint)band.Row0 * _map.Columns);
                     bool add = unit > first || slice > 0;
