@@ -4,8 +4,8 @@ namespace Evenkeel.Cli.Bits;
 
 /// <summary>
 /// Convolutions: more and fewer filters than a pack, rows shorter and longer than one, more taps than a chunk, more
-/// images than one; Winograd's products; depthwise windows; stride, dilation and groups; modes of padding, volumes, and transposed
-/// convolutions.
+/// images than one; Winograd's products; depthwise windows; stride, dilation and groups; modes of padding, volumes,
+/// and transposed convolutions.
 /// </summary>
 internal static class ConvolutionBits
 {

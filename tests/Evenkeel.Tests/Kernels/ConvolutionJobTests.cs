@@ -85,8 +85,8 @@ public sealed unsafe class ConvolutionJobTests
     {
         foreach (int width in new[] { 4, 8, 20, 34, 70 })
         {
-            ConvolutionShape shape = ConvolutionStageTests.ShapeOf(3, 2, 6, width, 2, 3, 2, 0, 1)!.Value
-                with { KernelHeight = 3, Groups = 2, OutHeight = 2 };
+            ConvolutionShape any = ConvolutionStageTests.ShapeOf(3, 2, 6, width, 2, 3, 2, 0, 1)!.Value,
+                shape = any with { KernelHeight = 3, Groups = 2, OutHeight = 2 };
             GuardedBuffer<float> x = new(3 * 2 * 6 * width, 1), dy = new(3 * 2 * 2 * shape.OutWidth, 2),
                 dweight = new(2 * 9, 3), scratch = new(WeightJob<float>.ScratchCount(shape), 4);
             for (int i = 0; i < x.Count; i++)

@@ -246,8 +246,8 @@ internal static unsafe class Convolution
     public static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
 
     /// <summary>
-    /// Multiplications of packs per image with lanes along results. Those between rows are wasted, unless rows are whole
-    /// packs. A single row of weights waits for the loads.
+    /// Multiplications of packs per image with lanes along results. Those between rows are wasted, unless rows are
+    /// whole packs. A single row of weights waits for the loads.
     /// </summary>
     private static double ResultCost<T>(in PlaneMap map, int images, int results)
         where T : unmanaged, IFloatingPointIeee754<T>

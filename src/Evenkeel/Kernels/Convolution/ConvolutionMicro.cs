@@ -14,7 +14,8 @@ internal static unsafe partial class ConvolutionMicro
     /// <summary>
     /// Tiles of results: rows are filters, packs are neighbouring results.
     /// <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
-    /// The next tile reads <paramref name="xStep"/> and writes <paramref name="cStep"/> elements behind. With a <paramref name="shift"/>, shift i is added at the end, and values up to a limit become 0.
+    /// The next tile reads <paramref name="xStep"/> and writes <paramref name="cStep"/> elements behind. With a
+    /// <paramref name="shift"/>, shift i is added at the end, and values up to a limit become 0.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Planes<T, TRows, TPacks>(

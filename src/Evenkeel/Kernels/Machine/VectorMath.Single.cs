@@ -178,16 +178,18 @@ internal static partial class VectorMath
         // small values keep their digits, which 1 + erf would lose. NaN counts as large.
         Vector512<float> size = Vector512.Abs(x), isNear = Vector512.LessThan(size, C(6f));
         Vector512<float> a = Select(isNear, size, C(6f));
-        Vector512<float> l = Fma(C(-2.034212e-08f), a, C(6.4636765e-07f));
-        l = Fma(l, a, C(-8.760945e-06f));
-        l = Fma(l, a, C(6.413521e-05f));
-        l = Fma(l, a, C(-0.00023953988f));
-        l = Fma(l, a, C(-7.738579e-05f));
-        l = Fma(l, a, C(0.0070330277f));
-        l = Fma(l, a, C(-0.052492913f));
-        l = Fma(l, a, C(-0.45920637f));
-        l = Fma(l, a, C(-1.1511055f));
-        l = Fma(l, a, C(-1f));
+        // Two short chains: the upper six coefficients, times a⁵, and the lower five.
+        Vector512<float> a2 = a * a, a5 = a2 * a2 * a;
+        Vector512<float> high = Fma(C(-2.034212e-08f), a, C(6.4636765e-07f));
+        high = Fma(high, a, C(-8.760945e-06f));
+        high = Fma(high, a, C(6.413521e-05f));
+        high = Fma(high, a, C(-0.00023953988f));
+        high = Fma(high, a, C(-7.738579e-05f));
+        Vector512<float> low = Fma(C(0.0070330277f), a, C(-0.052492913f));
+        low = Fma(low, a, C(-0.45920637f));
+        low = Fma(low, a, C(-1.1511055f));
+        low = Fma(low, a, C(-1f));
+        Vector512<float> l = Fma(a5, high, low);
 
         // 2^l = 2^n·2^r, |r| ≤ 1/2. 2^r = 1 + r·q(r). q has degree 5, fitted to (2^r - 1)/r; error 3e-9.
         Vector512<float> rounded = l + C(RoundSingle), r = l - (rounded - C(RoundSingle));

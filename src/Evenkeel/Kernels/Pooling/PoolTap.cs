@@ -150,8 +150,8 @@ internal unsafe struct PoolTap
             values = Vector512.Create(
                 PickerPack<float>.Half(Vector256.Load(row + tap->_first), Vector256.Load(row + tap->_second),
                     Vector256.Load(tap->_index)),
-                PickerPack<float>.Half(Vector256.Load(row + tap->_firstOfHigh), Vector256.Load(row + tap->_secondOfHigh),
-                    Vector256.Load(tap->_index + (Lanes / 2))));
+                PickerPack<float>.Half(Vector256.Load(row + tap->_firstOfHigh),
+                    Vector256.Load(row + tap->_secondOfHigh), Vector256.Load(tap->_index + (Lanes / 2))));
         }
         else
         {

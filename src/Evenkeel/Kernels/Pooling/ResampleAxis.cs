@@ -80,7 +80,9 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     /// </summary>
     public T* LaneShare;
 
-    /// <summary>The largest number of outputs that read an input, of each pack of inputs that begins at a place.</summary>
+    /// <summary>
+    /// The largest number of outputs that read an input, of each pack of inputs that begins at a place.
+    /// </summary>
     public int* Terms;
 
     /// <summary>Up to so many outputs per input are added in packs of inputs.</summary>

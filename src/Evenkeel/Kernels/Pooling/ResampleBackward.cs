@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Chunks of rows of the inputs' gradients; see <see cref="Resample.Backward"/>. An input adds the output rows that read
-/// it first, then the columns of their sum.
+/// Chunks of rows of the inputs' gradients; see <see cref="Resample.Backward"/>. An input adds the output rows that
+/// read it first, then the columns of their sum.
 /// </summary>
 internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -57,8 +57,8 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
     }
 
     /// <summary>
-    /// A pack of columns of some rows, from <paramref name="c"/> on, if permutations of at most four packs of a row pick
-    /// all terms.
+    /// A pack of columns of some rows, from <paramref name="c"/> on, if permutations of at most four packs of a row
+    /// pick all terms.
     /// </summary>
     private readonly bool TryWalk(T* dy, T* dx, int row, int rows, int c)
     {
@@ -75,8 +75,8 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
     }
 
     /// <summary>
-    /// Walks down the rows of the inputs with the sums of the output rows in registers. <typeparamref name="TPacks"/> is
-    /// the number of packs of a row.
+    /// Walks down the rows of the inputs with the sums of the output rows in registers. <typeparamref name="TPacks"/>
+    /// is the number of packs of a row.
     /// </summary>
     /// <param name="dy">The gradients of the outputs of the plane.</param>
     /// <param name="dx">The gradients of the inputs, from the first row on.</param>
