@@ -60,11 +60,10 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Expm1Polynomial(Vector512<float> r)
     {
-        Vector512<float> q = Fma(C(0.00138145301f), r, C(0.00836874545f));
-        q = Fma(q, r, C(0.0416683927f));
-        q = Fma(q, r, C(0.166665211f));
-        q = Fma(q, r, C(0.49999994f));
-        return Fma(r * r, q, r);
+        // Pairs of coefficients: a chain of half the length.
+        Vector512<float> square = r * r, low = Fma(C(0.166665211f), r, C(0.49999994f));
+        Vector512<float> q = Fma(C(0.00138145301f), square, Fma(C(0.00836874545f), r, C(0.0416683927f)));
+        return Fma(square, Fma(q, square, low), r);
     }
 
     // The clamps keep both powers of two normal. Their bounds lie beyond e^x = inf (88.73) and e^x = 0 (-103.98).

@@ -81,7 +81,9 @@ internal static unsafe class PickerPack<T> where T : unmanaged, IFloatingPointIe
         return Avx512F.IsSupported ? far[last] - near[0] : Math.Max(far[half - 1] - near[0], far[last] - near[half]);
     }
 
-    /// <summary>The numbers of places within what <see cref="Load"/> reads from <paramref name="near"/> on.</summary>
+    /// <summary>
+    /// The numbers of places within what <see cref="Load(T*, int*)"/> reads from <paramref name="near"/> on.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Lanes(int* places, int* near)
     {
@@ -101,9 +103,13 @@ internal static unsafe class PickerPack<T> where T : unmanaged, IFloatingPointIe
 
     /// <summary>The values of a row from <paramref name="near"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Load(T* x, int* near) => Avx512F.IsSupported
-        ? Simd.Load(x + near[0])
-        : Vector512.Create(Vector256.Load(x + near[0]), Vector256.Load(x + near[Vector256<T>.Count]));
+    public static Vector512<T> Load(T* x, int* near) => Load(x, near[0], near[Vector256<T>.Count]);
+
+    /// <summary>The values of a row from a place on; with AVX2 the upper half has a place of its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Load(T* x, int first, int half) => Avx512F.IsSupported
+        ? Simd.Load(x + first)
+        : Vector512.Create(Vector256.Load(x + first), Vector256.Load(x + half));
 
     /// <summary>The values with the numbers <paramref name="lanes"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

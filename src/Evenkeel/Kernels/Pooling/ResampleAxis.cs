@@ -81,9 +81,10 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public T* LaneShare;
 
     /// <summary>
-    /// The largest number of outputs that read an input, of each pack of inputs that begins at a place.
+    /// The largest number of outputs that read an input, of each pack of inputs that begins at a place, and the
+    /// smallest.
     /// </summary>
-    public int* Terms;
+    public int* Terms, LeastTerms;
 
     /// <summary>Up to so many outputs per input are added in packs of inputs.</summary>
     public const int LaneTerms = 8;
@@ -92,7 +93,7 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public static int Padded(int count) => count + Vector512<T>.Count;
 
     /// <summary>Number of ints in the tables of an axis.</summary>
-    public static int Ints(in ResampleAxis axis) => (2 * Padded(axis.Output)) + (5 * Padded(axis.Input));
+    public static int Ints(in ResampleAxis axis) => (2 * Padded(axis.Output)) + (6 * Padded(axis.Input));
 
     /// <summary>Number of values of T in the tables of an axis.</summary>
     public static int Values(in ResampleAxis axis) => (4 * Padded(axis.Output)) + (LaneTerms * Padded(axis.Input));
@@ -116,6 +117,7 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
             Counts = perInput + (2 * inputs),
             At = perInput + (3 * inputs),
             Terms = perInput + (4 * inputs),
+            LeastTerms = perInput + (5 * inputs),
             Left = values,
             Right = values + padded,
             Share = values + (2 * padded),
@@ -158,8 +160,12 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
 
         for (int i = 0; i < Axis.Input; i++)
         {
-            Terms[i] = 0;
-            for (int lane = 0; lane < Vector512<T>.Count; lane++) Terms[i] = Math.Max(Terms[i], Counts[i + lane]);
+            Terms[i] = LeastTerms[i] = Counts[i];
+            for (int next = i + 1; next < Math.Min(i + Vector512<T>.Count, Axis.Input); next++)
+            {
+                Terms[i] = Math.Max(Terms[i], Counts[next]);
+                LeastTerms[i] = Math.Min(LeastTerms[i], Counts[next]);
+            }
         }
 
         for (int k = 0; k < LaneTerms; k++)

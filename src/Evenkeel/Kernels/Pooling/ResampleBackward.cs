@@ -67,16 +67,32 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
         int span = PickerPack<T>.Span(Columns.Begin + c, Columns.Begin + c), pack = PickerPack<T>.Width;
         // A term is picked so many places behind the one before. Two packs have the first terms, two more the others.
         int shift = (2 * pack) - span;
-        if (span + terms <= pack) Walk<Count1>(dy, dx, row, rows, c, terms);
-        else if (terms <= shift) Walk<Count2>(dy, dx, row, rows, c, terms);
-        else if (terms <= 2 * shift) Walk<Count4>(dy, dx, row, rows, c, shift);
-        else return false;
+        bool isSame = Columns.LeastTerms[c] == terms;
+        if (span + terms <= pack)
+        {
+            if (isSame && terms == 1) Walk<Count1, Count1>(dy, dx, row, rows, c, terms);
+            else Walk<Count1, AnyCount>(dy, dx, row, rows, c, terms);
+        }
+        else if (terms <= shift)
+        {
+            if (isSame && terms == 2) Walk<Count2, Count2>(dy, dx, row, rows, c, terms);
+            else Walk<Count2, AnyCount>(dy, dx, row, rows, c, terms);
+        }
+        else if (terms <= 2 * shift)
+        {
+            Walk<Count4, AnyCount>(dy, dx, row, rows, c, shift);
+        }
+        else
+        {
+            return false;
+        }
+
         return true;
     }
 
     /// <summary>
     /// Walks down the rows of the inputs with the sums of the output rows in registers. <typeparamref name="TPacks"/>
-    /// is the number of packs of a row.
+    /// is the number of packs of a row, <typeparamref name="TTerms"/> that of the terms, if all inputs have as many.
     /// </summary>
     /// <param name="dy">The gradients of the outputs of the plane.</param>
     /// <param name="dx">The gradients of the inputs, from the first row on.</param>
@@ -85,36 +101,47 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
     /// <param name="c">The first column.</param>
     /// <param name="shift">Terms that the first packs have. The other two packs begin so many places behind.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Walk<TPacks>(T* dy, T* dx, int row, int rows, int c, int shift) where TPacks : ICount
+    private readonly void Walk<TPacks, TTerms>(T* dy, T* dx, int row, int rows, int c, int shift)
+        where TPacks : ICount
+        where TTerms : ICount
     {
         int inputs = Columns.Axis.Input, outputs = Columns.Axis.Output, terms = Columns.Terms[c],
             pack = PickerPack<T>.Width;
-        int* begins = Columns.Begin + c, counts = Columns.Counts + c;
+        int* counts = Columns.Counts + c, begins = Columns.Begin + c, rowBegins = Rows.Begin, rowCounts = Rows.Counts;
+        int first = begins[0], half = begins[Vector256<T>.Count];
         nint step = ResampleTable<T>.Padded(inputs);
-        Vector512<T> lanes = PickerPack<T>.Lanes(begins, begins);
-        T* share = Rows.Share + Rows.At[row];
+        T* share = Rows.Share + Rows.At[row], columnShares = Columns.LaneShare + c;
+        Vector512<T> lanes = PickerPack<T>.Lanes(begins, begins), lanesBehind = PickerPack<T>.Next(lanes);
+        Vector512<T> firstShare = Simd.Load(columnShares), secondShare = Simd.Load(columnShares + step);
+        dx += c;
         for (int r = row; r < row + rows; r++, dx += inputs)
         {
             Vector512<T> near = default, far = default, nextNear = default, nextFar = default;
-            T* from = dy + ((nint)Rows.Begin[r] * outputs);
-            for (int o = Rows.Counts[r]; o > 0; o--, from += outputs, share++)
+            T* from = dy + ((nint)rowBegins[r] * outputs);
+            for (int o = rowCounts[r]; o > 0; o--, from += outputs, share++)
             {
                 Vector512<T> factor = Simd.Broadcast(*share);
-                near = Simd.Fma(PickerPack<T>.Load(from, begins), factor, near);
-                if (TPacks.Value > 1) far = Simd.Fma(PickerPack<T>.Load(from + pack, begins), factor, far);
+                near = Simd.Fma(PickerPack<T>.Load(from, first, half), factor, near);
+                if (TPacks.Value > 1) far = Simd.Fma(PickerPack<T>.Load(from + pack, first, half), factor, far);
                 if (TPacks.Value <= 2) continue;
-                nextNear = Simd.Fma(PickerPack<T>.Load(from + shift, begins), factor, nextNear);
-                nextFar = Simd.Fma(PickerPack<T>.Load(from + shift + pack, begins), factor, nextFar);
+                nextNear = Simd.Fma(PickerPack<T>.Load(from + shift, first, half), factor, nextNear);
+                nextFar = Simd.Fma(PickerPack<T>.Load(from + shift + pack, first, half), factor, nextFar);
             }
 
             Vector512<T> sum = default, places = lanes;
-            T* shares = Columns.LaneShare + c;
+            if (TTerms.Value > 0)
+            {
+                sum = Simd.Fma(Pick<TPacks>(near, far, lanes), firstShare, sum);
+                if (TTerms.Value > 1) sum = Simd.Fma(Pick<TPacks>(near, far, lanesBehind), secondShare, sum);
+                Simd.StoreUpTo(dx, sum, inputs);
+                continue;
+            }
+
+            T* shares = columnShares;
             int k = 0;
             for (; k < shift; k++, shares += step)
             {
-                Vector512<T> values = TPacks.Value == 1
-                    ? PickerPack<T>.Permute(near, places) : PickerPack<T>.Permute(near, far, places);
-                sum = AddTerm(values, shares, counts, k, sum);
+                sum = AddTerm(Pick<TPacks>(near, far, places), shares, counts, k, sum);
                 places = PickerPack<T>.Next(places);
             }
 
@@ -123,12 +150,28 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
                 places = lanes;
                 for (; k < terms; k++, shares += step)
                 {
-                    sum = AddTerm(PickerPack<T>.Permute(nextNear, nextFar, places), shares, counts, k, sum);
+                    sum = AddTerm(Pick<TPacks>(nextNear, nextFar, places), shares, counts, k, sum);
                     places = PickerPack<T>.Next(places);
                 }
             }
 
-            Simd.StoreUpTo(dx + c, sum, inputs);
+            Simd.StoreUpTo(dx, sum, inputs);
+        }
+    }
+
+    /// <summary>A term of each lane, from one pack or from two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Pick<TPacks>(Vector512<T> near, Vector512<T> far, Vector512<T> lanes)
+        where TPacks : ICount => TPacks.Value == 1
+        ? PickerPack<T>.Permute(near, lanes) : PickerPack<T>.Permute(near, far, lanes);
+
+    /// <summary>Any number of terms.</summary>
+    private readonly struct AnyCount : ICount
+    {
+        public static int Value
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => 0;
         }
     }
 
