@@ -23,9 +23,9 @@ internal static unsafe class PlaneTranspose
         int channel = 0;
         if (sizeof(T) == 4 && BlockTranspose.IsSupported)
         {
-            // The places behind the last block of sixteen follow below.
-            int blocked = count & -BlockTranspose.Size;
-            for (; channel <= channels - BlockTranspose.Size && blocked > 0; channel += BlockTranspose.Size)
+            // The last block overlaps the one before.
+            int last = count - BlockTranspose.Size;
+            for (; channel <= channels - BlockTranspose.Size && last >= 0; channel += BlockTranspose.Size)
             {
                 float* s = (float*)(source + channel), r = (float*)(result + (channel * plane));
                 var rule = new ShiftAndClip
@@ -33,10 +33,12 @@ internal static unsafe class PlaneTranspose
                     Bias = bias == null ? null : (float*)(bias + channel),
                     Limit = Vector512.Create(fuseReLU ? 0 : float.NaN),
                 };
-                for (int p = 0; p < blocked; p += BlockTranspose.Size)
-                    BlockTranspose.Run(s + (p * row), row, r + p, plane, rule);
-                Quads(source + channel + (blocked * row), row, count - blocked, BlockTranspose.Size,
-                    result + (channel * plane) + blocked, plane, bias == null ? null : bias + channel, fuseReLU);
+                for (int p = 0; ; p += BlockTranspose.Size)
+                {
+                    int at = Math.Min(p, last);
+                    BlockTranspose.Run(s + (at * row), row, r + at, plane, rule);
+                    if (p >= last) break;
+                }
             }
         }
 
