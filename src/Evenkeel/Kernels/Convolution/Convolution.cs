@@ -409,8 +409,9 @@ internal static unsafe class Convolution
     }
 
     /// <summary>
-    /// The weights as panels of two packs of filters: [group][panel][tap][lane]. With 16 registers a panel has its
-    /// packs one after the other, as a tile reads one: [group][panel][pack][tap][lane].
+    /// The weights as panels of two packs of filters: [group][panel][tap][lane]. The last panel may have one pack: its
+    /// taps lie a pack apart, so that they take half of the cache. With 16 registers a panel has its packs one after
+    /// the other, as a tile reads one: [group][panel][pack][tap][lane].
     /// </summary>
     private struct PanelJob<T> : IJob where T : unmanaged
     {
@@ -426,7 +427,8 @@ internal static unsafe class Convolution
             T* from = Weight + ((((nint)group * Results) + filter) * Taps),
                 to = Target + ((nint)chunk * Taps * 2 * width);
             // Each line of the panel is written in several steps, so a stretch of it stays in a first-level cache.
-            nint row = Gemm.IsWide ? 2 * width : width, second = Gemm.IsWide ? width : (nint)width * Taps;
+            bool areSideBySide = Gemm.IsWide && Results - filter > width;
+            nint row = areSideBySide ? 2 * width : width, second = areSideBySide ? width : (nint)width * Taps;
             for (int t = 0; t < Taps; t += PanelTaps, from += PanelTaps, to += PanelTaps * row)
             {
                 int taps = Math.Min(PanelTaps, Taps - t);

@@ -135,7 +135,7 @@ internal static unsafe partial class ConvolutionMicro
 
     /// <summary>
     /// A tile of results: rows are neighbouring results, lanes are filters.
-    /// <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>.
+    /// <c>c[i·row + lane] (+)= Σ_t x[offset t + i]·w[t·row + lane]</c>, where a row is one pack or two.
     /// From row 7 on, x is read <paramref name="jump"/> elements further: two rows of seven results are one tile, too.
     /// Each element is one FMA chain in the order of t.
     /// </summary>
@@ -145,7 +145,7 @@ internal static unsafe partial class ConvolutionMicro
         where TRows : ICount
         where TPacks : ICount
     {
-        int width = Vector512<T>.Count;
+        int width = Vector512<T>.Count, row = TPacks.Value * width;
         nint far = (7 + jump) * sizeof(T);
         Vector512<T> s00 = default, s01 = default;
         Vector512<T> s10 = default, s11 = default;
@@ -161,7 +161,7 @@ internal static unsafe partial class ConvolutionMicro
         Vector512<T> sb0 = default, sb1 = default;
         Vector512<T> sc0 = default, sc1 = default;
         Vector512<T> sd0 = default, sd1 = default;
-        for (nint* end = offsets + taps; offsets < end; offsets++, w += 2 * width)
+        for (nint* end = offsets + taps; offsets < end; offsets++, w += row)
         {
             T* at = (T*)((byte*)x + *offsets);
             Vector512<T> w0 = Simd.Load(w), w1 = TPacks.Value > 1 ? Simd.Load(w + width) : default;
@@ -261,20 +261,20 @@ internal static unsafe partial class ConvolutionMicro
             }
         }
 
-        Put<T, TPacks>(c + (0 * 2 * width), s00, s01, default, default, add);
-        if (TRows.Value > 1) Put<T, TPacks>(c + (1 * 2 * width), s10, s11, default, default, add);
-        if (TRows.Value > 2) Put<T, TPacks>(c + (2 * 2 * width), s20, s21, default, default, add);
-        if (TRows.Value > 3) Put<T, TPacks>(c + (3 * 2 * width), s30, s31, default, default, add);
-        if (TRows.Value > 4) Put<T, TPacks>(c + (4 * 2 * width), s40, s41, default, default, add);
-        if (TRows.Value > 5) Put<T, TPacks>(c + (5 * 2 * width), s50, s51, default, default, add);
-        if (TRows.Value > 6) Put<T, TPacks>(c + (6 * 2 * width), s60, s61, default, default, add);
-        if (TRows.Value > 7) Put<T, TPacks>(c + (7 * 2 * width), s70, s71, default, default, add);
-        if (TRows.Value > 8) Put<T, TPacks>(c + (8 * 2 * width), s80, s81, default, default, add);
-        if (TRows.Value > 9) Put<T, TPacks>(c + (9 * 2 * width), s90, s91, default, default, add);
-        if (TRows.Value > 10) Put<T, TPacks>(c + (10 * 2 * width), sa0, sa1, default, default, add);
-        if (TRows.Value > 11) Put<T, TPacks>(c + (11 * 2 * width), sb0, sb1, default, default, add);
-        if (TRows.Value > 12) Put<T, TPacks>(c + (12 * 2 * width), sc0, sc1, default, default, add);
-        if (TRows.Value > 13) Put<T, TPacks>(c + (13 * 2 * width), sd0, sd1, default, default, add);
+        Put<T, TPacks>(c + (0 * row), s00, s01, default, default, add);
+        if (TRows.Value > 1) Put<T, TPacks>(c + (1 * row), s10, s11, default, default, add);
+        if (TRows.Value > 2) Put<T, TPacks>(c + (2 * row), s20, s21, default, default, add);
+        if (TRows.Value > 3) Put<T, TPacks>(c + (3 * row), s30, s31, default, default, add);
+        if (TRows.Value > 4) Put<T, TPacks>(c + (4 * row), s40, s41, default, default, add);
+        if (TRows.Value > 5) Put<T, TPacks>(c + (5 * row), s50, s51, default, default, add);
+        if (TRows.Value > 6) Put<T, TPacks>(c + (6 * row), s60, s61, default, default, add);
+        if (TRows.Value > 7) Put<T, TPacks>(c + (7 * row), s70, s71, default, default, add);
+        if (TRows.Value > 8) Put<T, TPacks>(c + (8 * row), s80, s81, default, default, add);
+        if (TRows.Value > 9) Put<T, TPacks>(c + (9 * row), s90, s91, default, default, add);
+        if (TRows.Value > 10) Put<T, TPacks>(c + (10 * row), sa0, sa1, default, default, add);
+        if (TRows.Value > 11) Put<T, TPacks>(c + (11 * row), sb0, sb1, default, default, add);
+        if (TRows.Value > 12) Put<T, TPacks>(c + (12 * row), sc0, sc1, default, default, add);
+        if (TRows.Value > 13) Put<T, TPacks>(c + (13 * row), sd0, sd1, default, default, add);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

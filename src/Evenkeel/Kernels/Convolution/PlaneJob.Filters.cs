@@ -7,35 +7,34 @@ namespace Evenkeel.Kernels;
 internal unsafe partial struct PlaneJob<T>
 {
     /// <summary>
-    /// All results of a band with lanes along filters: loops over panels of filters, blocks of rows, chunks of taps,
-    /// rows, tiles of a row.
+    /// All results of a band with lanes along filters, for 32 registers: loops over panels of filters, blocks of rows,
+    /// chunks of taps, rows, tiles of a row.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void SumFilters(
         T* stage, T* weight, T* sums, T* result, int rows, int results, T* bias, int slice)
     {
-        bool wide = Gemm.IsWide;
         (int firstTap, int used) = TapsOf(slice);
         int taps = Map.Taps, chunks = Convolution.DivideUp(used, Convolution.TapChunk), columns = Map.Columns;
-        int tiles = Convolution.DivideUp(columns, wide ? FilterRows : NarrowRows),
-            blocks = Convolution.DivideUp(rows, BlockRows(rows));
+        int blocks = Convolution.DivideUp(rows, BlockRows(rows));
         for (int filter = 0; filter < results; filter += 2 * Width, weight += (nint)taps * 2 * Width)
         {
-            bool two = results - filter > Width;
-            int count = Math.Min(results - filter, 2 * Width);
+            int packs = results - filter > Width ? 2 : 1, line = packs * Width;
             T* shift = bias == null ? null : bias + filter;
             for (int block = 0; block < blocks; block++)
             {
                 int row0 = Convolution.Cut(rows, block, blocks), row1 = Convolution.Cut(rows, block + 1, blocks);
+                T* x = stage + ((nint)row0 * Stage.Pitch);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
                     int at = Convolution.Cut(used, chunk, chunks),
                         terms = Convolution.Cut(used, chunk + 1, chunks) - at, t0 = firstTap + at;
-                    SumFilterRows(stage + ((nint)row0 * Stage.Pitch), weight + ((nint)t0 * 2 * Width), sums,
-                        row1 - row0, tiles, terms, Offsets + t0, two, wide, chunk > 0);
+                    T* w = weight + ((nint)t0 * line);
+                    if (packs == 2) SumFilterRows<Count2>(x, w, sums, row1 - row0, terms, Offsets + t0, chunk > 0);
+                    else SumFilterRows<Count1>(x, w, sums, row1 - row0, terms, Offsets + t0, chunk > 0);
                 }
 
-                PlaneTranspose.Run(sums, 2 * Width, (row1 - row0) * columns, count,
+                PlaneTranspose.Run(sums, line, (row1 - row0) * columns, Math.Min(results - filter, line),
                     result + ((nint)filter * ResultVolume) + ((nint)row0 * columns), ResultVolume, shift, FuseReLU);
             }
         }
@@ -150,17 +149,18 @@ internal unsafe partial struct PlaneJob<T>
 
     /// <summary>One chunk of taps of some rows, with lanes along a panel of filters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void SumFilterRows(
-        T* stage, T* w, T* sums, int rows, int tiles, nint taps, nint* offsets, bool two, bool wide, bool add)
+    private readonly void SumFilterRows<TPacks>(
+        T* stage, T* w, T* sums, int rows, nint taps, nint* offsets, bool add) where TPacks : ICount
     {
-        int columns = Map.Columns, row = 0;
-        if (columns == FilterRows / 2 && wide)
+        int columns = Map.Columns, tiles = Convolution.DivideUp(columns, FilterRows), row = 0;
+        nint pitch = Stage.Pitch, line = TPacks.Value * Width;
+        if (columns == FilterRows / 2)
         {
             // Two rows are one tile.
             for (; row <= rows - 2; row += 2)
             {
-                FilterTile(two ? 2 : 1, FilterRows, taps, offsets, w, stage + ((nint)row * Stage.Pitch),
-                    Stage.Pitch - columns, sums + ((nint)row * columns * 2 * Width), add);
+                FilterTile<TPacks>(FilterRows, taps, offsets, w, stage + (row * pitch), pitch - columns,
+                    sums + (row * columns * line), add);
             }
         }
 
@@ -169,54 +169,32 @@ internal unsafe partial struct PlaneJob<T>
             for (int tile = 0; tile < tiles; tile++)
             {
                 int j = Convolution.Cut(columns, tile, tiles), here = Convolution.Cut(columns, tile + 1, tiles) - j;
-                T* x = stage + ((nint)row * Stage.Pitch) + j, c = sums + ((((nint)row * columns) + j) * 2 * Width);
-                FilterTile(two && wide ? 2 : 1, here, taps, offsets, w, x, jump: 0, c, add);
-                if (two && !wide) FilterTile(1, here, taps, offsets, w + Width, x, jump: 0, c + Width, add);
+                FilterTile<TPacks>(here, taps, offsets, w, stage + (row * pitch) + j, jump: 0,
+                    sums + (((row * columns) + j) * line), add);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FilterTile(
-        int packs, int rows, nint taps, nint* offsets, T* w, T* x, nint jump, T* c, bool add)
+    private static void FilterTile<TPacks>(
+        int rows, nint taps, nint* offsets, T* w, T* x, nint jump, T* c, bool add) where TPacks : ICount
     {
-        if (packs == 2)
-        {
-            switch (rows)
-            {
-                case 1: ConvolutionMicro.Filters<T, Count1, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 2: ConvolutionMicro.Filters<T, Count2, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 3: ConvolutionMicro.Filters<T, Count3, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 4: ConvolutionMicro.Filters<T, Count4, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 5: ConvolutionMicro.Filters<T, Count5, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 6: ConvolutionMicro.Filters<T, Count6, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 7: ConvolutionMicro.Filters<T, Count7, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 8: ConvolutionMicro.Filters<T, Count8, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 9: ConvolutionMicro.Filters<T, Count9, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 10: ConvolutionMicro.Filters<T, Count10, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 11: ConvolutionMicro.Filters<T, Count11, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 12: ConvolutionMicro.Filters<T, Count12, Count2>(taps, offsets, w, x, jump, c, add); return;
-                case 13: ConvolutionMicro.Filters<T, Count13, Count2>(taps, offsets, w, x, jump, c, add); return;
-                default: ConvolutionMicro.Filters<T, Count14, Count2>(taps, offsets, w, x, jump, c, add); return;
-            }
-        }
-
         switch (rows)
         {
-            case 1: ConvolutionMicro.Filters<T, Count1, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 2: ConvolutionMicro.Filters<T, Count2, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 3: ConvolutionMicro.Filters<T, Count3, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 4: ConvolutionMicro.Filters<T, Count4, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 5: ConvolutionMicro.Filters<T, Count5, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 6: ConvolutionMicro.Filters<T, Count6, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 7: ConvolutionMicro.Filters<T, Count7, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 8: ConvolutionMicro.Filters<T, Count8, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 9: ConvolutionMicro.Filters<T, Count9, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 10: ConvolutionMicro.Filters<T, Count10, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 11: ConvolutionMicro.Filters<T, Count11, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 12: ConvolutionMicro.Filters<T, Count12, Count1>(taps, offsets, w, x, jump, c, add); return;
-            case 13: ConvolutionMicro.Filters<T, Count13, Count1>(taps, offsets, w, x, jump, c, add); return;
-            default: ConvolutionMicro.Filters<T, Count14, Count1>(taps, offsets, w, x, jump, c, add); return;
+            case 1: ConvolutionMicro.Filters<T, Count1, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 2: ConvolutionMicro.Filters<T, Count2, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 3: ConvolutionMicro.Filters<T, Count3, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 4: ConvolutionMicro.Filters<T, Count4, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 5: ConvolutionMicro.Filters<T, Count5, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 6: ConvolutionMicro.Filters<T, Count6, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 7: ConvolutionMicro.Filters<T, Count7, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 8: ConvolutionMicro.Filters<T, Count8, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 9: ConvolutionMicro.Filters<T, Count9, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 10: ConvolutionMicro.Filters<T, Count10, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 11: ConvolutionMicro.Filters<T, Count11, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 12: ConvolutionMicro.Filters<T, Count12, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            case 13: ConvolutionMicro.Filters<T, Count13, TPacks>(taps, offsets, w, x, jump, c, add); return;
+            default: ConvolutionMicro.Filters<T, Count14, TPacks>(taps, offsets, w, x, jump, c, add); return;
         }
     }
 }
