@@ -67,14 +67,79 @@ public sealed unsafe class ConvolutionJobTests
     {
         for (int width = 1; width <= KernelSweep.Longest; width += width < 70 ? 1 : 7)
         {
-            int height = 1 + (width % 6);
-            if (ConvolutionStageTests.ShapeOf(3, 3, height, width, 3, 3, stride, pad, 1) is not { } any) continue;
-            int outHeight = ((height + (2 * pad) - 3) / stride) + 1;
-            if (height + (2 * pad) < 3) continue;
-            ConvolutionShape shape = any with { KernelHeight = 3, Groups = 3, OutHeight = outHeight };
+            if (Depthwise(3, 3, 1 + (width % 6), width, stride, pad) is not { } shape) continue;
             Check<float>(shape, (Fence)(width % 2));
             Check<double>(shape, (Fence)(width / 2 % 2));
         }
+    }
+
+    /// <summary>Planes of more rows than a block has, and of one image.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(2, 0)]
+    public void Planes_of_several_blocks_of_rows(int stride, int pad)
+    {
+        int height = (2 * stride * SingleWeights<float>.BlockRows) + 5;
+        foreach (int width in new[] { 3, 18 })
+        {
+            ConvolutionShape shape = Depthwise(1, 2, height, width, stride, pad)!.Value;
+            Assert.True(shape.OutHeight > 2 * SingleWeights<float>.BlockRows);
+            Check<float>(shape, Fence.Before);
+            Check<double>(shape, Fence.Behind);
+        }
+    }
+
+    /// <summary>
+    /// A column more or less on the right than the same padding gives: zeros on the left alone, and results behind the
+    /// last window.
+    /// </summary>
+    [Fact]
+    public void Planes_with_other_padding_on_the_right()
+    {
+        foreach (int width in new[] { 1, 2, 3, 8, 15, 16, 17, 18, 31, 32, 33, 34, 35, 65, 66 })
+        {
+            ConvolutionShape shape = Depthwise(3, 2, 5, width, 2, 1)!.Value;
+            Check<float>(shape with { OutWidth = shape.OutWidth + 1 }, Fence.Behind);
+            Check<double>(shape with { OutWidth = shape.OutWidth + 1, OutHeight = 4 }, Fence.Before);
+            if (width % 2 == 0 || width == 1) continue;
+            Check<float>(shape with { OutWidth = shape.OutWidth - 1, OutHeight = 2 }, Fence.Behind);
+            Check<double>(shape with { OutWidth = shape.OutWidth - 1 }, Fence.Before);
+        }
+    }
+
+    /// <summary>Windows that read each value once: of one point, and of two by two side by side.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    public void Windows_side_by_side(int kernel, int stride)
+    {
+        for (int width = 1; width <= 70; width++)
+        {
+            foreach (int filters in new[] { 3, 17, 40 })
+            {
+                ConvolutionShape? any = ConvolutionStageTests.ShapeOf(2, 3, 4, width, filters, kernel, stride, 0, 1);
+                if (any is not { } shape) continue;
+                shape = shape with { KernelHeight = kernel, OutHeight = 4 / stride };
+                Check<float>(shape, (Fence)(width % 2));
+                if (width < 20) Check<double>(shape, (Fence)(width % 2));
+            }
+        }
+    }
+
+    private static ConvolutionShape? Depthwise(int images, int channels, int height, int width, int stride, int pad)
+    {
+        if (height + (2 * pad) < 3) return null;
+        ConvolutionShape? any = ConvolutionStageTests.ShapeOf(
+            images, channels, height, width, channels, 3, stride, pad, 1);
+        return any is { } shape
+            ? shape with
+            {
+                KernelHeight = 3,
+                Groups = channels,
+                OutHeight = ((height + (2 * pad) - 3) / stride) + 1,
+            }
+            : null;
     }
 
     /// <summary>
@@ -85,8 +150,7 @@ public sealed unsafe class ConvolutionJobTests
     {
         foreach (int width in new[] { 4, 8, 20, 34, 70 })
         {
-            ConvolutionShape any = ConvolutionStageTests.ShapeOf(3, 2, 6, width, 2, 3, 2, 0, 1)!.Value,
-                shape = any with { KernelHeight = 3, Groups = 2, OutHeight = 2 };
+            ConvolutionShape shape = Depthwise(3, 2, 6, width, 2, 0)!.Value;
             GuardedBuffer<float> x = new(3 * 2 * 6 * width, 1), dy = new(3 * 2 * 2 * shape.OutWidth, 2),
                 dweight = new(2 * 9, 3), scratch = new(WeightJob<float>.ScratchCount(shape), 4);
             for (int i = 0; i < x.Count; i++)
@@ -96,6 +160,37 @@ public sealed unsafe class ConvolutionJobTests
 
             WeightJob<float>.Run(shape, dy.Pointer, x.Pointer, dweight.Pointer, scratch.Pointer);
             Assert.All(dweight.Values.ToArray(), value => Assert.True(float.IsFinite(value)));
+        }
+    }
+
+    /// <summary>
+    /// A gradient that is infinite reaches the inputs of its window, and no others: not those of the windows beside.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(5, 40)]
+    [InlineData(9, 33)]
+    public void An_infinite_gradient_stays_in_its_window(int height, int width)
+    {
+        ConvolutionShape shape = Depthwise(9, 2, height, width, 2, 1)!.Value;
+        GuardedBuffer<float> dy = new(9 * 2 * shape.OutPlane, 1), weight = new(2 * 9, 2),
+            dx = new(9 * 2 * shape.Plane, 3), scratch = new(Convolution.InputScratch<float>(shape), 4);
+        for (int place = 0; place < shape.OutPlane; place += 5)
+        {
+            int at = (4 * shape.OutPlane) + place;
+            float before = dy.Values[at];
+            dy.Values[at] = float.PositiveInfinity;
+            Convolution.InputGradient(shape, dy.Pointer, weight.Pointer, null, dx.Pointer, scratch.Pointer);
+            dy.Values[at] = before;
+            (int top, int left) = Math.DivRem(place, shape.OutWidth);
+            for (int i = 0; i < dx.Count; i++)
+            {
+                (int row, int column) = Math.DivRem(i % shape.Plane, width);
+                bool isCovered = i / shape.Plane == 4 && Math.Abs(row - (2 * top)) <= 1
+                    && Math.Abs(column - (2 * left)) <= 1;
+                Assert.True(isCovered == !float.IsFinite(dx.Values[i]), $"dy {place}: {dx.Values[i]} at {i}");
+            }
         }
     }
 
@@ -134,8 +229,12 @@ public sealed unsafe class ConvolutionJobTests
         for (int i = 0; i < weights; i++) weight.Values[i] -= T.One;
         for (int i = 0; i < shape.Filters; i++) bias.Values[i] -= T.One;
         for (int i = 0; i < shape.Channels; i++) shift.Values[i] -= T.One;
-        Size3 around = new(shape.Front, shape.Top, shape.Left);
-        var naive = new NaiveConvolution((shape.StrideDepth, shape.StrideHeight, shape.StrideWidth), around, around,
+        int depth = Reach(shape.OutDepth, shape.StrideDepth, shape.KernelDepth, shape.DilationDepth),
+            height = Reach(shape.OutHeight, shape.StrideHeight, shape.KernelHeight, shape.DilationHeight),
+            width = Reach(shape.OutWidth, shape.StrideWidth, shape.KernelWidth, shape.DilationWidth);
+        Size3 before = new(shape.Front, shape.Top, shape.Left), after = new(depth - shape.Depth - shape.Front,
+            height - shape.Height - shape.Top, width - shape.Width - shape.Left);
+        var naive = new NaiveConvolution((shape.StrideDepth, shape.StrideHeight, shape.StrideWidth), before, after,
             (shape.DilationDepth, shape.DilationHeight, shape.DilationWidth), shape.Groups);
         (double[] expectedY, double[] expectedDx, double[] expectedDweight, _) = naive.Run(
             Tensor.From<T>(x.Values, [shape.Images, shape.Channels, shape.Depth, shape.Height, shape.Width]),
@@ -158,20 +257,23 @@ public sealed unsafe class ConvolutionJobTests
         Near(expectedDx, dx, shape.GroupFilters * shape.Window);
         Scratch(Convolution.InputScratch<T>(shape), scratch => Convolution.InputGradient(
             shape, dy.Pointer, weight.Pointer, shift.Pointer, dx.Pointer, scratch.Pointer, fuseReLU: true));
-        Near(clipped, dx, shape.Filters * shape.Window);
+        Near(clipped, dx, shape.GroupFilters * shape.Window);
         if (shape.IsFlat)
         {
             Scratch(ScatterJob<T>.ScratchCount(shape), scratch =>
                 ScatterJob<T>.Run(shape, dy.Pointer, weight.Pointer, null, dx.Pointer, scratch.Pointer, false));
-            Near(expectedDx, dx, shape.Filters * shape.Window);
+            Near(expectedDx, dx, shape.GroupFilters * shape.Window);
             Scratch(ScatterJob<T>.ScratchCount(shape), scratch => ScatterJob<T>.Run(
                 shape, dy.Pointer, weight.Pointer, shift.Pointer, dx.Pointer, scratch.Pointer, true));
-            Near(clipped, dx, shape.Filters * shape.Window);
+            Near(clipped, dx, shape.GroupFilters * shape.Window);
         }
 
         Scratch(WeightJob<T>.ScratchCount(shape), scratch =>
             WeightJob<T>.Run(shape, dy.Pointer, x.Pointer, dweight.Pointer, scratch.Pointer));
         Near(expectedDweight, dweight, shape.Images * shape.OutVolume);
+
+        static int Reach(int results, int stride, int kernel, int dilation) =>
+            ((results - 1) * stride) + ((kernel - 1) * dilation) + 1;
 
         void Scratch(int count, Action<GuardedBuffer<T>> act)
         {

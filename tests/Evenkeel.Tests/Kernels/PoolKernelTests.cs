@@ -106,6 +106,33 @@ public sealed unsafe class PoolKernelTests
         }
     }
 
+    /// <summary>A gradient that is NaN reaches the inputs of its window, and no others.</summary>
+    [Theory]
+    [InlineData(13, 6)]
+    [InlineData(28, 7)]
+    [InlineData(9, 9)]
+    public void A_gradient_of_a_mean_that_is_NaN_stays_in_its_window(int size, int windows)
+    {
+        const int Volumes = 11;
+        PoolAxis axis = PoolAxis.Adaptive(size, windows);
+        PoolShape shape = new(Volumes, PoolAxis.Single, axis, axis);
+        for (int window = 0; window < windows * windows; window++)
+        {
+            GuardedBuffer<float> dy = new(Volumes * shape.OutputSize, 1), dx = new(Volumes * shape.InputSize, 2);
+            dy.Values[(3 * shape.OutputSize) + window] = float.NaN;
+            AveragePool.Backward(dy.Pointer, dx.Pointer, shape, new AverageDivisor(IncludePadding: false, Number: 0));
+            axis.Window(window / windows, out int top, out int rows, out _);
+            axis.Window(window % windows, out int left, out int columns, out _);
+            for (int i = 0; i < dx.Count; i++)
+            {
+                (int row, int column) = Math.DivRem(i % shape.InputSize, size);
+                bool isCovered = i / shape.InputSize == 3 && row >= top && row < top + rows && column >= left
+                    && column < left + columns;
+                Assert.True(isCovered == float.IsNaN(dx.Values[i]), $"window {window}: {dx.Values[i]} at {i}");
+            }
+        }
+    }
+
     /// <summary>One window over the whole volume, of fewer values than a pack and of more.</summary>
     [Theory]
     [InlineData(Few)]

@@ -7,13 +7,59 @@ namespace Evenkeel.Tests.Kernels;
 
 public sealed unsafe class ResampleTests
 {
-    private const int Rows = 3;
-
     [Fact]
     public void Every_width_in_float() => Sweep<float>();
 
     [Fact]
     public void Every_width_in_double() => Sweep<double>();
+
+    /// <summary>More rows than are made together, and chunks that end within a plane.</summary>
+    [Theory]
+    [InlineData(37, 74)]
+    [InlineData(40, 20)]
+    [InlineData(61, 90)]
+    [InlineData(300, 11)]
+    [InlineData(7, 200)]
+    public void Many_rows(int rows, int outputRows)
+    {
+        foreach ((int width, int output) in new[] { (30, 60), (60, 30), (17, 26), (400, 800), (5, 40) })
+        {
+            foreach (bool blends in new[] { false, true })
+            {
+                Compare<float>(rows, outputRows, width, output, blends, Fence.Behind);
+                Compare<double>(rows, outputRows, width, output, blends, Fence.Before);
+            }
+        }
+    }
+
+    /// <summary>A gradient that is NaN reaches the inputs that its output reads, and no others.</summary>
+    [Theory]
+    [InlineData(20, 40, false)]
+    [InlineData(40, 20, true)]
+    [InlineData(20, 40, true)]
+    [InlineData(30, 41, true)]
+    public void A_gradient_that_is_NaN_stays_at_its_inputs(int size, int output, bool blends)
+    {
+        var axis = new ResampleAxis(size, output, blends, false, 0);
+        for (int o = 0; o < output; o += 3)
+        {
+            axis.Sources(o, out int first, out int second, out _);
+            axis.Sources(output - 1 - o, out int firstRow, out int secondRow, out _);
+            var tape = new Tape();
+            Tensor x = tape.Input(Tensor.Zeros([2, 2, size, size]), requiresGradient: true), dy =
+                Tensor.Ones([2, 2, output, output]);
+            dy.AsSpan<float>()[(output * output) + ((output - 1 - o) * output) + o] = float.NaN;
+            x.Upsample((output, output), mode: blends ? UpsampleMode.Bilinear : UpsampleMode.Nearest).Backward(dy);
+            float[] dx = x.Gradient!.ToArray<float>();
+            for (int i = 0; i < dx.Length; i++)
+            {
+                (int row, int column) = Math.DivRem(i % (size * size), size);
+                bool isRead = i / (size * size) == 1 && (row == firstRow || row == secondRow)
+                    && (column == first || column == second);
+                Assert.True(isRead == float.IsNaN(dx[i]), $"output {o}: {dx[i]} at row {row}, column {column}");
+            }
+        }
+    }
 
     [Fact]
     public void Every_width_of_a_frame()
@@ -73,20 +119,20 @@ public sealed unsafe class ResampleTests
                 foreach (bool blends in new[] { false, true })
                 {
                     foreach (Fence fence in new[] { Fence.Behind, Fence.Before })
-                        Compare<T>(width, output, blends, fence);
+                        Compare<T>(3, 5, width, output, blends, fence);
                 }
             }
         }
     }
 
-    private static void Compare<T>(int width, int output, bool blends, Fence fence)
+    private static void Compare<T>(int inputRows, int outputRows, int width, int output, bool blends, Fence fence)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        const int OutputRows = 5;
-        ResampleAxis rows = new(Rows, OutputRows, blends, false, 0), columns = new(width, output, blends, false, 0);
+        ResampleAxis rows = new(inputRows, outputRows, blends, false, 0),
+            columns = new(width, output, blends, false, 0);
         int[] ints = new int[ResampleTable<T>.Ints(rows) + ResampleTable<T>.Ints(columns)];
         T[] values = new T[ResampleTable<T>.Values(rows) + ResampleTable<T>.Values(columns)];
-        GuardedBuffer<T> x = new(2 * Rows * width, 1, fence), y = new(2 * OutputRows * output, 2, fence),
+        GuardedBuffer<T> x = new(2 * inputRows * width, 1, fence), y = new(2 * outputRows * output, 2, fence),
             dx = new(x.Count, 3, fence);
         double[] dy;
         fixed (int* places = ints)
@@ -102,16 +148,17 @@ public sealed unsafe class ResampleTests
 
         y.Check();
         dx.Check();
-        var naive = new NaiveResample(Rows, width, OutputRows, output, blends, AlignCorners: false, Scale: 0);
+        var naive = new NaiveResample(inputRows, width, outputRows, output, blends, AlignCorners: false, Scale: 0);
         for (int plane = 0; plane < 2; plane++)
         {
-            int from = plane * Rows * width, to = plane * OutputRows * output;
-            double[] expected = naive.Forward([.. Enumerable.Range(from, Rows * width).Select(i => x[i])]);
+            int from = plane * inputRows * width, to = plane * outputRows * output;
+            double[] expected = naive.Forward([.. Enumerable.Range(from, inputRows * width).Select(i => x[i])]);
             double[] gradient = naive.Backward(dy[to..(to + expected.Length)]);
+            double terms = ((4.0 * output / width) + 4) * Math.Max(1, (double)outputRows / inputRows);
             string where = $"{width} to {output}, {(blends ? "blend" : "nearest")}";
             for (int i = 0; i < expected.Length; i++) KernelSweep.Near<T>(expected[i], y[to + i], where, i);
             for (int i = 0; i < gradient.Length; i++)
-                KernelSweep.Near<T>(gradient[i], dx[from + i], where, i, 4.0 * output / width + 4);
+                KernelSweep.Near<T>(gradient[i], dx[from + i], where, i, terms);
         }
     }
 }

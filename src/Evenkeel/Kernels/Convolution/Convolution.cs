@@ -249,10 +249,10 @@ internal static unsafe class Convolution
     /// Multiplications of packs per image with lanes along results. Those between rows are wasted, unless rows are
     /// whole packs. A single row of weights waits for the loads.
     /// </summary>
-    private static double ResultCost<T>(in PlaneMap map, int images, int results)
+    private static double ResultCost<T>(in PlaneMap map, int images, int results, bool areSideBySide)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        if (PlaneJob<T>.HasWholePacks(map))
+        if (areSideBySide && PlaneJob<T>.HasWholePacks(map))
         {
             return (double)map.Slices * map.Rows * (results == 1 ? 2 : results) * (map.Columns / Vector512<T>.Count)
                 * (map.Taps + 2);
@@ -283,14 +283,15 @@ internal static unsafe class Convolution
     /// <summary>Whether <see cref="ScatterJob{T}"/> computes the gradient of the input.</summary>
     private static bool Scatters<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        if (SpreadPlanes<T>.HasForm(shape)) return false;
+        bool isOnePhase = shape is { StrideHeight: 1, StrideWidth: 1 };
         double scatter = ScatterJob<T>.Cost(shape), gather = 0;
         foreach (Phases phases in new PhaseList(shape))
         {
             PlaneMap map = PlaneMap.Backward(shape, phases);
-            if (shape is { StrideHeight: 1, StrideWidth: 1 } && Winograd.Applies<T>(map, shape.GroupChannels))
-                return false;
-            double one = ResultCost<T>(map, shape.Images, shape.GroupChannels);
-            if (shape is { StrideHeight: 1, StrideWidth: 1 })
+            if (isOnePhase && Winograd.Applies<T>(map, shape.GroupChannels)) return false;
+            double one = ResultCost<T>(map, shape.Images, shape.GroupChannels, isOnePhase);
+            if (isOnePhase)
                 one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
             gather += shape.Groups * one;
             if (gather > scatter) break;
@@ -353,7 +354,7 @@ internal static unsafe class Convolution
         job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
         job.Stage.Offsets(job.Offsets, sizeof(T), slicesFirst: true);
         job.AlongFilters = job is { RowStep: 1, ColumnStep: 1 }
-            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results);
+            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results, areSideBySide: true);
         job.Together = job.AlongFilters && !Gemm.IsWide ? job.ImagesPerBlock() : 1;
         job.Cut();
         if (job.AlongFilters)

@@ -95,7 +95,7 @@ internal unsafe partial struct PlaneJob<T>
         _ => (1, NarrowRows),
     };
 
-    /// <summary>Tiles side by side (<see cref="ConvolutionMicro.Planes"/>).</summary>
+    /// <summary>Tiles side by side, or one below the other (<see cref="ConvolutionMicro.Planes"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tiles(
         int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, nint xStep, T* c, nint cRow,

@@ -64,8 +64,8 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
     public int ResultVolume, ResultPlane, ResultWidth, SliceStep, RowStep, ColumnStep;
 
     /// <summary>
-    /// True if lanes are filters, false if they are neighbouring results. If true, the weights are panels of two packs:
-    /// [group][panel][tap][lane].
+    /// True if lanes are filters, false if they are neighbouring results. If true, the weights are panels of two packs,
+    /// or of one at the end: [group][panel][tap][lane].
     /// </summary>
     public bool AlongFilters;
 
@@ -199,10 +199,13 @@ internal unsafe partial struct PlaneJob<T> : IJob where T : unmanaged, IFloating
         }
     }
 
-    /// <summary>Whether rows of results are whole packs side by side, and their sums are not added to others.</summary>
+    /// <summary>Whether sums are stored at the places of their results.</summary>
     private readonly bool IsInPlace => RowStep == 1 && ColumnStep == 1 && HasWholePacks(Map);
 
-    /// <summary>Whether the rows of results of a map are whole packs, and their taps one chunk.</summary>
+    /// <summary>
+    /// Whether the rows of results of a map are two whole packs or more, and their taps are one chunk, so that no sum
+    /// is added to another.
+    /// </summary>
     public static bool HasWholePacks(in PlaneMap map) =>
         map.Columns >= 2 * Width && map.Columns % Width == 0 && map.Taps <= Convolution.TapChunk;
 

@@ -214,13 +214,11 @@ internal unsafe partial struct SinglePlanes<T>
     private readonly void WalkThreeByTwo<TStart>(T* x, T* weight, T bias, T most, T* to, int from, int rows, int at)
         where TStart : struct, IStart
     {
-        int width = _map.Width, height = _map.Height, columns = _map.Columns, pack = Vector512<T>.Count;
+        int width = _map.Width, height = _map.Height, columns = _map.Columns;
         Vector512<T> w0 = Simd.Broadcast(weight[0]), w1 = Simd.Broadcast(weight[1]), w2 = Simd.Broadcast(weight[2]);
         Vector512<T> w3 = Simd.Broadcast(weight[3]), w4 = Simd.Broadcast(weight[4]), w5 = Simd.Broadcast(weight[5]);
         Vector512<T> w6 = Simd.Broadcast(weight[6]), w7 = Simd.Broadcast(weight[7]), w8 = Simd.Broadcast(weight[8]);
-        Vector512<T> near = Simd.Within<T>(at, width), far = Simd.Within<T>(at + pack, width);
-        Vector512<T> in0 = Strided.Even(near, far), in1 = Strided.Odd(near, far), in2 = Strided.Even(
-            Simd.Within<T>(at + 2, width), Simd.Within<T>(at + 2 + pack, width));
+        Strided.ThreeWithin(at, width, out Vector512<T> in0, out Vector512<T> in1, out Vector512<T> in2);
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(most), zero = default;
         Vector512<T> a0 = default, a1 = default, a2 = default;
         if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out a0, out a1, out a2);
@@ -244,7 +242,7 @@ internal unsafe partial struct SinglePlanes<T>
 
     /// <summary>The values of a row at the three taps of a pack of windows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ReadByTwo(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
+    public static void ReadByTwo(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
         out Vector512<T> v0, out Vector512<T> v1, out Vector512<T> v2)
     {
         Strided.Three(x, out v0, out v1, out v2);

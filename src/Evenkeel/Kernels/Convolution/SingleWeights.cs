@@ -8,19 +8,23 @@ namespace Evenkeel.Kernels;
 
 /// <summary>
 /// The gradient of the weights of a depthwise convolution with a window of 3x3 and a stride of 1 or 2, without a copy.
-/// A chunk is a channel in a part of the images.
+/// A chunk is a channel in a part of the blocks of rows of all images.
 /// </summary>
 /// <remarks>
-/// A pack of columns walks down the rows of dy and of x. A tap has a lane per column of the pack: an FMA chain over at
-/// most <see cref="ChainRows"/> rows. These are added in the order (image, block of rows, pack), then the parts of the
-/// images, and the lanes at the very end. Rows beside the plane are left out.
+/// A pack of columns walks down the rows of dy and of x. A tap has a lane per column of the pack: an FMA chain over the
+/// rows of a block. These are added in the order (image, block, pack), then the parts, and the lanes at the very end.
+/// Rows beside the plane are left out. Rows of x and dy at an end of the tensor, where packs would read beyond it, are
+/// copied.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private const int Taps = 9, ChainRows = 128;
+    /// <summary>The largest number of rows of dy in a block.</summary>
+    public const int BlockRows = 128;
 
-    /// <summary>Chunks that a convolution has at least, if there are so many planes.</summary>
+    private const int Taps = 9;
+
+    /// <summary>Chunks that a convolution has at least, if there are so many blocks.</summary>
     private const int LeastChunks = 16;
 
     private ConvolutionShape _shape;
@@ -29,7 +33,7 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
 
     private static int Width => Vector512<T>.Count;
 
-    /// <summary>Values before and behind a plane that packs reach.</summary>
+    /// <summary>Values before and behind the rows that packs reach.</summary>
     private readonly int Margin
     {
         get
@@ -65,11 +69,14 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
             _partials = scratch,
         };
         Workers.Run(job._parts * shape.Channels, job);
-        job.Combine(dweight);
+        int taps = shape.Channels * Taps;
+        WeightJob<T>.AddLanes(scratch, job._parts, (nint)taps * Width, taps, dweight);
     }
 
-    private static int Parts(in ConvolutionShape shape) =>
-        Math.Clamp(Convolution.DivideUp(LeastChunks, shape.Channels), 1, Math.Max(1, shape.Images));
+    private static int BlocksOf(in ConvolutionShape shape) => Convolution.DivideUp(shape.OutHeight, BlockRows);
+
+    private static int Parts(in ConvolutionShape shape) => Math.Clamp(Convolution.DivideUp(LeastChunks, shape.Channels),
+        1, Math.Max(1, shape.Images * BlocksOf(shape)));
 
     /// <inheritdoc/>
     public readonly void Invoke(int chunk)
@@ -77,39 +84,44 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
         (int part, int channel) = Math.DivRem(chunk, _shape.Channels);
         T* sums = _partials + ((nint)chunk * Taps * Width);
         new Span<T>(sums, Taps * Width).Clear();
-        int end = Convolution.Cut(_shape.Images, part + 1, _parts);
-        for (int image = Convolution.Cut(_shape.Images, part, _parts); image < end; image++)
+        int blocks = BlocksOf(_shape), units = _shape.Images * blocks, end = Convolution.Cut(units, part + 1, _parts);
+        for (int unit = Convolution.Cut(units, part, _parts); unit < end; unit++)
         {
+            (int image, int block) = Math.DivRem(unit, blocks);
+            int row = Convolution.Cut(_shape.OutHeight, block, blocks),
+                rows = Convolution.Cut(_shape.OutHeight, block + 1, blocks) - row;
             nint plane = ((nint)image * _shape.Channels) + channel;
             T* x = _x + (plane * _shape.Plane), dy = _dy + (plane * _shape.OutPlane);
-            if (x - _x < Margin || _xEnd - x < _shape.Plane + Margin || _dyEnd - dy < _shape.OutPlane + Margin)
-                Copy(ref x, ref dy);
-            for (int row = 0; row < _shape.OutHeight; row += ChainRows)
+            CopyAtEnds(ref x, ref dy, row, rows);
+            for (int column = 0; column < _shape.OutWidth; column += Width)
             {
-                int rows = Math.Min(ChainRows, _shape.OutHeight - row);
-                for (int column = 0; column < _shape.OutWidth; column += Width)
-                {
-                    if (_shape.StrideWidth == 1) Walk<Count1>(x, dy, row, rows, column, sums);
-                    else Walk<Count2>(x, dy, row, rows, column, sums);
-                }
+                if (_shape.StrideWidth == 1) Walk<Count1>(x, dy, row, rows, column, sums);
+                else Walk<Count2>(x, dy, row, rows, column, sums);
             }
         }
     }
 
-    /// <summary>Puts a plane at an end of the tensor into memory that packs may read around it.</summary>
-    private readonly void Copy(ref T* x, ref T* dy)
+    /// <summary>
+    /// Puts the rows of a block into memory that packs may read around them, if they lie at an end of the tensor. The
+    /// planes then begin where they would begin around the copies.
+    /// </summary>
+    private readonly void CopyAtEnds(ref T* x, ref T* dy, int row, int rows)
     {
-        int margin = Margin, plane = _shape.Plane, outPlane = _shape.OutPlane;
-        nint count = (3 * (nint)margin) + plane + outPlane;
-        T* memory = (T*)GemmPacking.Scratch(count * sizeof(T));
-        T* xCopy = memory + margin, dyCopy = xCopy + plane + margin;
+        int margin = Margin, width = _shape.Width, outWidth = _shape.OutWidth;
+        int first = Math.Clamp((row * _shape.StrideHeight) - _shape.Top, 0, _shape.Height);
+        int end = Math.Clamp(((row + rows - 1) * _shape.StrideHeight) + 3 - _shape.Top, first, _shape.Height);
+        T* xRows = x + ((nint)first * width), dyRows = dy + ((nint)row * outWidth);
+        nint xCount = (nint)(end - first) * width, dyCount = (nint)rows * outWidth;
+        if (xRows - _x >= margin && _xEnd - xRows >= xCount + margin && _dyEnd - dyRows >= dyCount + margin) return;
+        T* memory = (T*)GemmPacking.Scratch(((3 * (nint)margin) + xCount + dyCount) * sizeof(T));
+        T* xCopy = memory + margin, dyCopy = xCopy + xCount + margin;
         new Span<T>(memory, margin).Clear();
-        new ReadOnlySpan<T>(x, plane).CopyTo(new Span<T>(xCopy, plane));
-        new Span<T>(xCopy + plane, margin).Clear();
-        new ReadOnlySpan<T>(dy, outPlane).CopyTo(new Span<T>(dyCopy, outPlane));
-        new Span<T>(dyCopy + outPlane, margin).Clear();
-        x = xCopy;
-        dy = dyCopy;
+        new ReadOnlySpan<T>(xRows, (int)xCount).CopyTo(new Span<T>(xCopy, (int)xCount));
+        new Span<T>(xCopy + xCount, margin).Clear();
+        new ReadOnlySpan<T>(dyRows, (int)dyCount).CopyTo(new Span<T>(dyCopy, (int)dyCount));
+        new Span<T>(dyCopy + dyCount, margin).Clear();
+        x = xCopy - ((nint)first * width);
+        dy = dyCopy - ((nint)row * outWidth);
     }
 
     private readonly void Walk<TStride>(T* x, T* dy, int row, int rows, int column, T* sums) where TStride : ICount
@@ -234,15 +246,15 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
     {
         int width = _shape.Width;
         inside = Simd.Within<T>(column, _shape.OutWidth);
-        in0 = Simd.Within<T>(at, width);
-        in1 = Simd.Within<T>(at + 1, width);
-        in2 = Simd.Within<T>(at + 2, width);
-        if (TStride.Value == 2)
+        if (TStride.Value == 1)
         {
-            Vector512<T> far = Simd.Within<T>(at + Width, width);
-            in1 = Strided.Odd(in0, far);
-            in0 = Strided.Even(in0, far);
-            in2 = Strided.Even(in2, Simd.Within<T>(at + 2 + Width, width));
+            in0 = Simd.Within<T>(at, width);
+            in1 = Simd.Within<T>(at + 1, width);
+            in2 = Simd.Within<T>(at + 2, width);
+        }
+        else
+        {
+            Strided.ThreeWithin(at, width, out in0, out in1, out in2);
         }
 
         in0 &= inside;
@@ -255,11 +267,9 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
     private static void Read<TStride>(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
         out Vector512<T> v0, out Vector512<T> v1, out Vector512<T> v2) where TStride : ICount
     {
-        if (TStride.Value == 1) (v0, v1, v2) = (Simd.Load(x), Simd.Load(x + 1), Simd.Load(x + 2));
-        else Strided.Three(x, out v0, out v1, out v2);
-        v0 &= in0;
-        v1 &= in1;
-        v2 &= in2;
+        if (TStride.Value == 1)
+            (v0, v1, v2) = (Simd.Load(x) & in0, Simd.Load(x + 1) & in1, Simd.Load(x + 2) & in2);
+        else SinglePlanes<T>.ReadByTwo(x, in0, in1, in2, out v0, out v1, out v2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -268,19 +278,5 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
         Simd.Store(sums, Simd.Load(sums) + s0);
         Simd.Store(sums + Width, Simd.Load(sums + Width) + s1);
         Simd.Store(sums + (2 * Width), Simd.Load(sums + (2 * Width)) + s2);
-    }
-
-    /// <summary>Adds the parts, and then the lanes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Combine(T* dweight)
-    {
-        int count = _shape.Channels * Taps;
-        for (int tap = 0; tap < count; tap++)
-        {
-            T* from = _partials + ((nint)tap * Width);
-            Vector512<T> sum = Simd.Load(from);
-            for (int part = 1; part < _parts; part++) sum += Simd.Load(from + ((nint)part * count * Width));
-            dweight[tap] = T.CreateTruncating(Simd.SumLanes(sum));
-        }
     }
 }

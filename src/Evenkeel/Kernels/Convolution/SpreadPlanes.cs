@@ -24,18 +24,23 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
     private bool _fuseReLU;
     private T* _dy, _dyEnd, _weight, _bias, _dx;
 
-    /// <summary>Whether a convolution has that form.</summary>
-    public static bool Applies(in ConvolutionShape shape) => Avx512F.IsSupported
-        && shape is
-        {
-            IsFlat: true, GroupChannels: 1, GroupFilters: 1, KernelHeight: 3, KernelWidth: 3, StrideHeight: 2,
-            StrideWidth: 2, DilationHeight: 1, DilationWidth: 1, Top: 1, Left: 1,
-        };
+    /// <summary>
+    /// Whether a convolution has that form. Without AVX-512 it goes by phases, so that infinities and NaN reach the
+    /// same results.
+    /// </summary>
+    public static bool HasForm(in ConvolutionShape shape) => shape is
+    {
+        IsFlat: true, GroupChannels: 1, GroupFilters: 1, KernelHeight: 3, KernelWidth: 3, StrideHeight: 2,
+        StrideWidth: 2, DilationHeight: 1, DilationWidth: 1, Top: 1, Left: 1,
+    };
+
+    /// <summary>Whether a convolution has that form, and the hardware the registers.</summary>
+    public static bool Applies(in ConvolutionShape shape) => Avx512F.IsSupported && HasForm(shape);
 
     /// <summary>dx + bias, or max(dx + bias, 0).</summary>
     public static void Run(in ConvolutionShape shape, T* dy, T* weight, T* bias, T* dx, bool fuseReLU)
     {
-        Debug.Assert(Applies(shape));
+        Debug.Assert(Applies(shape) && shape.Width <= (2 * shape.OutWidth) + 1);
         var job = new SpreadPlanes<T>
         {
             _shape = shape,
@@ -54,38 +59,43 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
     /// <inheritdoc/>
     public readonly void Invoke(int chunk)
     {
-        int pack = Vector512<T>.Count, end = Math.Min(_planes, (chunk + 1) * _perChunk), size = _shape.OutPlane;
+        int pack = Vector512<T>.Count, end = Math.Min(_planes, (chunk + 1) * _perChunk), outWidth = _shape.OutWidth;
+        // From each value of a row a pack is read, and the same a column further.
+        int room = outWidth + pack + 1, rows = Math.Min(_shape.OutHeight, Convolution.DivideUp(room, outWidth));
         for (int plane = chunk * _perChunk; plane < end; plane++)
         {
-            T* from = _dy + ((nint)plane * size);
-            // Packs from the last values on, and the same a column further.
-            if (_dyEnd - from < size + pack + 1)
+            T* dy = _dy + ((nint)plane * _shape.OutPlane), next = dy + _shape.OutPlane, tail = null;
+            int tailRow = _shape.OutHeight;
+            if (_dyEnd - (next - outWidth) < room)
             {
-                T* copy = (T*)GemmPacking.Scratch(((nint)size + pack + 1) * sizeof(T));
-                new ReadOnlySpan<T>(from, size).CopyTo(new Span<T>(copy, size));
-                new Span<T>(copy + size, pack + 1).Clear();
-                from = copy;
+                int count = rows * outWidth;
+                tail = (T*)GemmPacking.Scratch(((nint)count + pack + 1) * sizeof(T));
+                new ReadOnlySpan<T>(next - count, count).CopyTo(new Span<T>(tail, count));
+                new Span<T>(tail + count, pack + 1).Clear();
+                tailRow -= rows;
             }
 
-            Plane(from, plane % _shape.Channels, _dx + ((nint)plane * _shape.Plane));
+            Plane(dy, tail, tailRow, plane % _shape.Channels, _dx + ((nint)plane * _shape.Plane));
         }
     }
 
-    private readonly void Plane(T* dy, int channel, T* dx)
+    /// <summary>A plane. Its rows of dy from <paramref name="tailRow"/> on lie somewhere else.</summary>
+    private readonly void Plane(T* dy, T* tail, int tailRow, int channel, T* dx)
     {
         int pack = Vector512<T>.Count, width = _shape.Width;
         for (int column = 0; column < width; column += 2 * pack)
         {
             // The last two packs overlap those before, if their columns come in pairs.
-            int at = width >= 2 * pack && width % 2 == 0 ? Math.Min(column, width - (2 * pack)) : column;
-            if (width - at >= 2 * pack) Walk<WholePack>(dy + (at / 2), channel, dx + at, at);
-            else Walk<PartOfPack>(dy + (at / 2), channel, dx + at, at);
+            int at = width >= 2 * pack && width % 2 == 0 ? Math.Min(column, width - (2 * pack)) : column, from = at / 2;
+            if (width - at >= 2 * pack) Walk<WholePack>(dy + from, tail + from, tailRow, channel, dx + at, at);
+            else Walk<PartOfPack>(dy + from, tail + from, tailRow, channel, dx + at, at);
         }
     }
 
     /// <summary>Two packs of columns of a plane, from column <paramref name="at"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Walk<TStore>(T* dy, int channel, T* dx, int at) where TStore : IPackStore
+    private readonly void Walk<TStore>(T* dy, T* tail, int tailRow, int channel, T* dx, int at)
+        where TStore : IPackStore
     {
         T* w = _weight + (9 * channel);
         Vector512<T> w0 = Simd.Broadcast(w[0]), w1 = Simd.Broadcast(w[1]), w2 = Simd.Broadcast(w[2]);
@@ -96,6 +106,7 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
         int outWidth = _shape.OutWidth, outHeight = _shape.OutHeight, height = _shape.Height, width = _shape.Width;
         int pack = Vector512<T>.Count, near = Math.Min(pack, width - at), far = Math.Clamp(width - at - pack, 0, pack);
         Vector512<T> inside = Simd.Within<T>(at / 2, outWidth), insideNext = Simd.Within<T>((at / 2) + 1, outWidth);
+        if (tailRow == 0) dy = tail;
         Vector512<T> a = Simd.Load(dy) & inside, aNext = Simd.Load(dy + 1) & insideNext;
         for (int row = 0; row < height; row += 2, dx += width)
         {
@@ -106,8 +117,9 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
             TStore.Put(dx + pack, high, far);
             if (row + 1 == height) return;
             Vector512<T> b = default, bNext = default;
-            dy += outWidth;
-            if ((row / 2) + 1 < outHeight) (b, bNext) = (Simd.Load(dy) & inside, Simd.Load(dy + 1) & insideNext);
+            int next = (row / 2) + 1;
+            dy = next == tailRow ? tail : dy + outWidth;
+            if (next < outHeight) (b, bNext) = (Simd.Load(dy) & inside, Simd.Load(dy + 1) & insideNext);
             even = Simd.Fma(w1, b, Simd.Fma(w7, a, zero));
             odd = Simd.Fma(w0, bNext, Simd.Fma(w2, b, Simd.Fma(w6, aNext, Simd.Fma(w8, a, zero))));
             (low, high) = Strided.Interleave(

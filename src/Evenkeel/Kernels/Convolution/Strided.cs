@@ -317,6 +317,25 @@ internal static unsafe class Strided
     }
 
     /// <summary>
+    /// For each tap of a row of three, the lanes that read a value of a row, in a pack of windows two apart.
+    /// </summary>
+    /// <param name="at">The place that the first lane reads at the first tap.</param>
+    /// <param name="width">Values of the row.</param>
+    /// <param name="in0">All ones in the lanes of the first tap.</param>
+    /// <param name="in1">All ones in the lanes of the second tap.</param>
+    /// <param name="in2">All ones in the lanes of the third tap.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ThreeWithin<T>(
+        int at, int width, out Vector512<T> in0, out Vector512<T> in1, out Vector512<T> in2) where T : unmanaged
+    {
+        int pack = Vector512<T>.Count;
+        Vector512<T> near = Simd.Within<T>(at, width), far = Simd.Within<T>(at + pack, width);
+        in0 = Even(near, far);
+        in1 = Odd(near, far);
+        in2 = Even(Simd.Within<T>(at + 2, width), Simd.Within<T>(at + 2 + pack, width));
+    }
+
+    /// <summary>
     /// The values at <c>x[2·lane]</c>, <c>x[2·lane + 1]</c> and <c>x[2·lane + 2]</c>. Three packs can be read.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

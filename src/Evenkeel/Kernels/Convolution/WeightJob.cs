@@ -10,7 +10,7 @@ namespace Evenkeel.Kernels;
 /// The gradient of the weights. A chunk is some bands of some images, for a block of filters.
 /// </summary>
 /// <remarks>
-/// There are two forms; the shape chooses. Lanes along filters: dy is transposed, and a term is a tap's value times a
+/// There are two forms, beside <see cref="SingleWeights{T}"/>; the shape chooses. Lanes along filters: dy is transposed, and a term is a tap's value times a
 /// pack of filters. The sums are finished. Lanes along results, for few filters: dy is copied with the pitch of the
 /// stage and with zeros between its rows, and a term is a filter's pack times the pack under a tap. The lanes are added
 /// at the very end. A chunk adds up its bands in order, and the chunks are added in order.
@@ -371,6 +371,18 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
 
     private static nint Align(nint bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;
 
+    /// <summary>Adds packs of sums, <paramref name="count"/> elements apart, and then their lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddLanes(T* partial, int chunks, nint count, int taps, T* target)
+    {
+        for (int t = 0; t < taps; t++, partial += Width)
+        {
+            Vector512<T> sum = Simd.Load(partial);
+            for (int chunk = 1; chunk < chunks; chunk++) sum += Simd.Load(partial + (chunk * count));
+            target[t] = T.CreateTruncating(Simd.SumLanes(sum));
+        }
+    }
+
     /// <summary>Adds the sums of the chunks, and then their lanes. A chunk of this job is some filters.</summary>
     private struct CombineLanesJob : IJob
     {
@@ -385,19 +397,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             for (int filter = chunk * PerChunk; filter < end; filter++)
             {
                 (int group, int o) = Math.DivRem(filter, shape.GroupFilters);
-                Add(Weights._partials + (group * Weights.GroupCount) + ((nint)o * taps * Width), Weights._chunks,
+                AddLanes(Weights._partials + (group * Weights.GroupCount) + ((nint)o * taps * Width), Weights._chunks,
                     Weights._partialCount, taps, Target + ((nint)filter * taps));
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Add(T* partial, int chunks, nint count, int taps, T* target)
-        {
-            for (int t = 0; t < taps; t++, partial += Width)
-            {
-                Vector512<T> sum = Simd.Load(partial);
-                for (int chunk = 1; chunk < chunks; chunk++) sum += Simd.Load(partial + (chunk * count));
-                target[t] = T.CreateTruncating(Simd.SumLanes(sum));
             }
         }
     }

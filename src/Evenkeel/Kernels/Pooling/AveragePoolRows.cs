@@ -61,7 +61,7 @@ internal static unsafe class AveragePoolRows
             return false;
         float* memoryOfSizes = stackalloc float[WindowSizes.Most];
         WindowSizes sizes = WindowSizes.Create(shape, divisor, memoryOfSizes);
-        if (AveragePoolSpread.TryBackward(dy, dx, shape, sizes)) return true;
+        if (AveragePoolSpread.TryBackward(dy, dx, shape, sizes, plan.Rows, plan.ColumnLists)) return true;
         Workers.Run(shape.Chunks, new BackwardJob
         {
             Dy = dy,

@@ -10,7 +10,7 @@ namespace Evenkeel.Kernels;
 /// </summary>
 internal static unsafe class AveragePoolSpread
 {
-    /// <summary>Results per plane, and sums of rows per plane, that a chunk has scratch memory for.</summary>
+    /// <summary>The largest number of values of a plane, and of results.</summary>
     private const int MostValues = 1024;
 
     /// <summary>Planes that go through a stage before the next one reads its results.</summary>
@@ -21,19 +21,24 @@ internal static unsafe class AveragePoolSpread
     /// <param name="dx">The gradients of the planes.</param>
     /// <param name="shape">The sizes and the windows.</param>
     /// <param name="sizes">What each window counts.</param>
+    /// <param name="rows">The windows that cover each row.</param>
+    /// <param name="columns">The windows that cover each column.</param>
     [SkipLocalsInit]
-    public static bool TryBackward(float* dy, float* dx, in PoolShape shape, in WindowSizes sizes)
+    public static bool TryBackward(
+        float* dy, float* dx, in PoolShape shape, in WindowSizes sizes, in PoolLists rows, in PoolLists columns)
     {
-        if (shape.Slices != PoolAxis.Single || shape.OutputSize is 0 or > MostValues) return false;
-        int* numbers = stackalloc int[4 * PoolLists.Most + 4], identity = stackalloc int[4 * PoolLists.Most + 4];
+        if (!FlatSums.IsSupported || shape.Slices != PoolAxis.Single || shape.OutputSize is 0 or > MostValues
+            || shape.InputSize is 0 or > MostValues)
+        {
+            return false;
+        }
+
+        int* numbers = stackalloc int[4 * (MostValues + 1)];
         int* rowNumbers = stackalloc int[FlatSums.Numbers], columnNumbers = stackalloc int[FlatSums.Numbers];
-        PoolLists rows = PoolPlan.List(shape.Rows, isBackward: true, ref numbers),
-            columns = PoolPlan.List(shape.Columns, isBackward: true, ref numbers),
-            eachRow = PoolPlan.List(Each(shape.Rows.Input), isBackward: true, ref identity),
-            eachColumn = PoolPlan.List(Each(shape.Columns.Output), isBackward: true, ref identity);
+        PoolLists eachRow = PoolLists.Each(shape.Rows.Input, numbers),
+            eachColumn = PoolLists.Each(shape.Columns.Output, numbers + (2 * (MostValues + 1)));
         if (!FlatSums.TryCreate(rows, eachColumn, shape.Columns.Output, rowNumbers, out FlatSums rowSums)
-            || !FlatSums.TryCreate(eachRow, columns, shape.Columns.Output, columnNumbers, out FlatSums columnSums)
-            || rowSums.Count > MostValues)
+            || !FlatSums.TryCreate(eachRow, columns, shape.Columns.Output, columnNumbers, out FlatSums columnSums))
         {
             return false;
         }
@@ -58,9 +63,6 @@ internal static unsafe class AveragePoolSpread
         });
         return true;
     }
-
-    /// <summary>Each place is read by itself alone.</summary>
-    private static PoolAxis Each(int count) => new(count, count, 1, 1, 0, 0, 1);
 
     private static int Room(int count) => ((count + PoolTap.Lanes - 1) & -PoolTap.Lanes) + FlatSums.Behind;
 

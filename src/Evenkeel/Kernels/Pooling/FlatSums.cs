@@ -23,6 +23,9 @@ internal unsafe struct FlatSums
 
     private const int Pack = PoolTap.Lanes, MostPacks = 64;
 
+    /// <summary>Whether the hardware has the permutations.</summary>
+    public static bool IsSupported => Avx512F.IsSupported;
+
     /// <summary>Number of sums, and of packs of them.</summary>
     public int Count, Packs;
 
@@ -49,7 +52,7 @@ internal unsafe struct FlatSums
     {
         long count = (long)rows.Count * columns.Count, terms = (long)rows.Longest * columns.Longest;
         sums = default;
-        if (!Avx512F.IsSupported || count is 0 or > MostPacks * Pack || terms is 0 or > MostTerms) return false;
+        if (!IsSupported || count is 0 or > MostPacks * Pack || terms is 0 or > MostTerms) return false;
         sums.Count = (int)count;
         sums.Packs = (sums.Count + Pack - 1) / Pack;
         sums._terms = (int)terms;

@@ -18,8 +18,10 @@ internal unsafe struct PoolPlan
     /// <summary>The slices that a slice of results reads, and the rows that a row of results reads.</summary>
     public PoolLists Slices, Rows;
 
-    /// <summary>The places of a row that its results read.</summary>
+    /// <summary>The places of a row that its results read, and the same as lists.</summary>
     public PoolTaps Columns;
+
+    public PoolLists ColumnLists;
 
     /// <summary>Values of a row in scratch memory: whole packs.</summary>
     public int RowLength;
@@ -62,7 +64,7 @@ internal unsafe struct PoolPlan
         plan = new PoolPlan { Volumes = shape };
         plan.Slices = List(shape.Slices, isBackward, ref numbers);
         plan.Rows = List(shape.Rows, isBackward, ref numbers);
-        PoolLists columns = List(shape.Columns, isBackward, ref numbers);
+        PoolLists columns = plan.ColumnLists = List(shape.Columns, isBackward, ref numbers);
         int source = isBackward ? shape.Columns.Output : shape.Columns.Input, depth = 1;
         int* offsets = numbers, firsts = numbers + PoolLists.Most;
         for (int i = 0; i < columns.Count; i++)

@@ -263,6 +263,17 @@ internal readonly unsafe record struct PoolLists(nint Ends, nint Items, int Coun
         return kernel * axis.Output;
     }
 
+    /// <summary>Lists of one item, which is the number of the list.</summary>
+    /// <param name="count">Number of lists.</param>
+    /// <param name="numbers">Memory for two numbers per list, and one more.</param>
+    public static PoolLists Each(int count, int* numbers)
+    {
+        int* ends = numbers, items = numbers + count + 1;
+        for (int i = 0; i <= count; i++) ends[i] = i;
+        for (int i = 0; i < count; i++) items[i] = i;
+        return new PoolLists((nint)ends, (nint)items, count);
+    }
+
     /// <summary>The places inside the input of each window, upwards.</summary>
     /// <param name="axis">The windows.</param>
     /// <param name="ends">Memory for one number more than windows.</param>

@@ -80,8 +80,8 @@ internal static unsafe class Resample
     }
 
     /// <summary>
-    /// Elements of a row in scratch memory: two packs can be read from each value on, and from the places of the terms
-    /// behind the last one.
+    /// Elements from the begin of a row that walks may read: two packs from each value on, two more from the places of
+    /// the terms behind it. A row in scratch memory has as many.
     /// </summary>
     public static nint Room<T>(int count) where T : unmanaged, IFloatingPointIeee754<T> =>
         (count + ResampleTable<T>.LaneTerms + (4 * Vector512<T>.Count) - 1) & -Vector512<T>.Count;

@@ -75,8 +75,8 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public T* Share;
 
     /// <summary>
-    /// The same weights for packs of inputs, if no input has more than <see cref="LaneTerms"/>: the weight of output
-    /// Begin[i] + k is at k·Padded(inputs) + i.
+    /// The first <see cref="LaneTerms"/> weights of each input, for packs of inputs: the weight of output Begin[i] + k
+    /// is at k·Padded(inputs) + i.
     /// </summary>
     public T* LaneShare;
 
@@ -86,7 +86,7 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     /// </summary>
     public int* Terms, LeastTerms;
 
-    /// <summary>Up to so many outputs per input are added in packs of inputs.</summary>
+    /// <summary>Packs of inputs with up to so many outputs each are added together.</summary>
     public const int LaneTerms = 8;
 
     /// <summary>Entries of a table: whole packs can be read from each place.</summary>

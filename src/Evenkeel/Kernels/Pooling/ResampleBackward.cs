@@ -14,6 +14,7 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
 
     /// <summary>The end of the gradients of the outputs.</summary>
     public T* End;
+
     public ResampleTable<T> Rows, Columns;
 
     /// <summary>Rows of all inputs, and those of a chunk.</summary>

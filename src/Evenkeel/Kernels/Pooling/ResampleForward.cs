@@ -11,6 +11,7 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
 
     /// <summary>The end of the inputs.</summary>
     public T* End;
+
     public ResampleTable<T> Rows, Columns;
 
     /// <summary>Rows of all results, and those of a chunk.</summary>
