@@ -18,7 +18,12 @@ internal unsafe interface IPicker<T> where T : unmanaged, IFloatingPointIeee754<
     static abstract Vector512<T> Lanes(int* places, int* near);
 
     /// <summary>The values <c>x[places[lane]]</c> of the row <paramref name="x"/>.</summary>
-    static abstract Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near);
+    /// <param name="x">The row.</param>
+    /// <param name="lanes">What <see cref="Lanes"/> found.</param>
+    /// <param name="places">The places.</param>
+    /// <param name="first">The first of the near places.</param>
+    /// <param name="half">The near place in the middle of the pack.</param>
+    static abstract Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int first, int half);
 }
 
 /// <summary>Places within one pack, or within half a pack for each half of the lanes: one permutation.</summary>
@@ -32,8 +37,8 @@ internal readonly unsafe struct FromOnePack<T> : IPicker<T> where T : unmanaged,
     public static Vector512<T> Lanes(int* places, int* near) => PickerPack<T>.Lanes(places, near);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near) =>
-        PickerPack<T>.Permute(PickerPack<T>.Load(x, near), lanes);
+    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int first, int half) =>
+        PickerPack<T>.Permute(PickerPack<T>.Load(x, first, half), lanes);
 }
 
 /// <summary>Places within two packs, or within two half packs for each half of the lanes.</summary>
@@ -47,8 +52,9 @@ internal readonly unsafe struct FromTwoPacks<T> : IPicker<T> where T : unmanaged
     public static Vector512<T> Lanes(int* places, int* near) => PickerPack<T>.Lanes(places, near);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near) => PickerPack<T>.Permute(
-        PickerPack<T>.Load(x, near), PickerPack<T>.Load(x + PickerPack<T>.Width, near), lanes);
+    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int first, int half) =>
+        PickerPack<T>.Permute(PickerPack<T>.Load(x, first, half),
+            PickerPack<T>.Load(x + PickerPack<T>.Width, first, half), lanes);
 }
 
 /// <summary>
@@ -82,7 +88,7 @@ internal static unsafe class PickerPack<T> where T : unmanaged, IFloatingPointIe
     }
 
     /// <summary>
-    /// The numbers of places within what <see cref="Load(T*, int*)"/> reads from <paramref name="near"/> on.
+    /// The numbers of places within what <see cref="Load"/> reads from <paramref name="near"/> on.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Lanes(int* places, int* near)
@@ -100,10 +106,6 @@ internal static unsafe class PickerPack<T> where T : unmanaged, IFloatingPointIe
     public static Vector512<T> Next(Vector512<T> lanes) => typeof(T) == typeof(float)
         ? (lanes.AsInt32() + Vector512<int>.One).As<int, T>()
         : (lanes.AsInt64() + Vector512<long>.One).As<long, T>();
-
-    /// <summary>The values of a row from <paramref name="near"/> on.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Load(T* x, int* near) => Load(x, near[0], near[Vector256<T>.Count]);
 
     /// <summary>The values of a row from a place on; with AVX2 the upper half has a place of its own.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -164,7 +166,7 @@ internal readonly unsafe struct FromAnywhere<T> : IPicker<T> where T : unmanaged
     public static Vector512<T> Lanes(int* places, int* near) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int* near)
+    public static Vector512<T> Pick(T* x, Vector512<T> lanes, int* places, int first, int half)
     {
         if (!Avx2.IsSupported || typeof(T) != typeof(float)) return OneByOne(x, places);
         float* row = (float*)x;

@@ -155,7 +155,7 @@ internal unsafe struct PoolTap
         }
         else
         {
-            values = FromAnywhere<float>.Pick(row, default, tap->_source, tap->_source);
+            values = FromAnywhere<float>.Pick(row, default, tap->_source, 0, 0);
         }
 
         return tap->_isWhole

@@ -42,11 +42,13 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
     {
         int outputRows = Rows.Axis.Output, count = Columns.Axis.Output;
         int width = Vector512<T>.Count, last = Math.Max(0, count - width);
+        // Where two packs are a row, no later pack reads the same rows again.
+        int most = last <= width ? outputRows : Resample.BlockRows;
         int end = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
         for (int at = chunk * PerChunk; at < end;)
         {
             (int plane, int row) = Math.DivRem(at, outputRows);
-            int here = Math.Min(Math.Min(Resample.BlockRows, outputRows - row), end - at);
+            int here = Math.Min(Math.Min(most, outputRows - row), end - at);
             T* x = X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input), y = Y + ((nint)at * count);
             // The last pack overlaps the one before, so that none runs over its row.
             for (int c = 0; ;)
@@ -125,6 +127,7 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
         Vector512<T> left = Simd.Load(Columns.Left + c), right = Simd.Load(Columns.Right + c);
         Vector512<T> leftD = Simd.Load(Columns.Left + d), rightD = Simd.Load(Columns.Right + d);
         Vector512<T> upper, lower = default, upperD, lowerD = default;
+        int middle = Vector256<T>.Count, c0 = near[0], c1 = near[middle], d0 = nearer[0], d1 = nearer[middle];
         int* firstRows = Rows.First;
         T* above = Rows.Left, below = Rows.Right;
         for (int o = row; o < end;)
@@ -137,9 +140,9 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
             }
             else
             {
-                upper = Stretch<TPicker>(from, first, second, near, far, left, right);
+                upper = Stretch<TPicker>(from, first, second, near, far, c0, c1, left, right);
                 upperD = TPacks.Value == 1 ? default
-                    : Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                    : Stretch<TPicker>(from, third, fourth, nearer, farther, d0, d1, leftD, rightD);
             }
 
             lowerRow = Rows.Second[o];
@@ -150,9 +153,9 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
             else
             {
                 from += inputs;
-                lower = Stretch<TPicker>(from, first, second, near, far, left, right);
+                lower = Stretch<TPicker>(from, first, second, near, far, c0, c1, left, right);
                 if (TPacks.Value > 1)
-                    lowerD = Stretch<TPicker>(from, third, fourth, nearer, farther, leftD, rightD);
+                    lowerD = Stretch<TPicker>(from, third, fourth, nearer, farther, d0, d1, leftD, rightD);
             }
 
             do
@@ -170,8 +173,8 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
     /// <summary>A pack of a row in its new width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Stretch<TPicker>(T* x, Vector512<T> first, Vector512<T> second, int* near, int* far,
-        Vector512<T> left, Vector512<T> right) where TPicker : struct, IPicker<T> =>
-        Simd.Fma(TPicker.Pick(x, second, far, near), right, TPicker.Pick(x, first, near, near) * left);
+        int begin, int half, Vector512<T> left, Vector512<T> right) where TPicker : struct, IPicker<T> => Simd.Fma(
+        TPicker.Pick(x, second, far, begin, half), right, TPicker.Pick(x, first, near, begin, half) * left);
 
     /// <summary>The nearest input of each output. An input row is read once for the rows that repeat it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -182,13 +185,14 @@ internal unsafe struct ResampleForward<T> : IJob where T : unmanaged, IFloatingP
     {
         int inputs = Columns.Axis.Input, count = Columns.Axis.Output, end = row + rows;
         int* near = Columns.First + c, nearer = Columns.First + d, inputRows = Rows.First;
+        int middle = Vector256<T>.Count, c0 = near[0], c1 = near[middle], d0 = nearer[0], d1 = nearer[middle];
         Vector512<T> lanes = TPicker.Lanes(near, near), lanesD = TPicker.Lanes(nearer, nearer);
         for (int o = row; o < end;)
         {
             int input = inputRows[o];
             T* from = x + ((nint)input * inputs);
-            Vector512<T> values = TPicker.Pick(from, lanes, near, near);
-            Vector512<T> valuesD = TPacks.Value == 1 ? default : TPicker.Pick(from, lanesD, nearer, nearer);
+            Vector512<T> values = TPicker.Pick(from, lanes, near, c0, c1);
+            Vector512<T> valuesD = TPacks.Value == 1 ? default : TPicker.Pick(from, lanesD, nearer, d0, d1);
             do
             {
                 TStore.Put(y + c, values, count);
