@@ -11,9 +11,10 @@ namespace Evenkeel.Kernels;
 /// </summary>
 /// <remarks>
 /// There are two forms, beside <see cref="SingleWeights{T}"/>; the shape chooses. Lanes along filters: dy is
-/// transposed, and a term is a tap's value times a pack of filters. The sums are finished. Lanes along results, for few filters: dy is copied with the pitch of the
-/// stage and with zeros between its rows, and a term is a filter's pack times the pack under a tap. The lanes are added
-/// at the very end. A chunk adds up its bands in order, and the chunks are added in order.
+/// transposed, and a term is a tap's value times a pack of filters. The sums are finished. Lanes along results, for few
+/// filters: dy is copied with the pitch of the stage and with zeros between its rows, and a term is a filter's pack
+/// times the pack under a tap. The lanes are added at the very end. A chunk adds up its bands in order, and the chunks
+/// are added in order.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
