@@ -291,8 +291,7 @@ internal static unsafe class Convolution
             PlaneMap map = PlaneMap.Backward(shape, phases);
             if (isOnePhase && Winograd.Applies<T>(map, shape.GroupChannels)) return false;
             double one = ResultCost<T>(map, shape.Images, shape.GroupChannels, isOnePhase);
-            if (isOnePhase)
-                one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
+            if (isOnePhase) one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
             gather += shape.Groups * one;
             if (gather > scatter) break;
         }

@@ -75,6 +75,13 @@ internal readonly record struct ConvolutionShape
     /// <summary>True if the volumes and the window have one slice.</summary>
     public bool IsFlat => Depth == 1 && KernelDepth == 1 && OutDepth == 1;
 
+    /// <summary>True if each filter reads one plane, through a window of 3x3.</summary>
+    public bool IsSingleThree => this is
+    {
+        IsFlat: true, GroupChannels: 1, GroupFilters: 1, KernelHeight: 3, KernelWidth: 3, DilationHeight: 1,
+        DilationWidth: 1,
+    };
+
     /// <summary>Channels of the input that a filter reads.</summary>
     public int GroupChannels => Channels / Groups;
 

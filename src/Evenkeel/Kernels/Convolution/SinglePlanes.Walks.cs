@@ -221,16 +221,16 @@ internal unsafe partial struct SinglePlanes<T>
         Strided.ThreeWithin(at, width, out Vector512<T> in0, out Vector512<T> in1, out Vector512<T> in2);
         Vector512<T> shift = Simd.Broadcast(bias), limit = Simd.Broadcast(most), zero = default;
         Vector512<T> a0 = default, a1 = default, a2 = default;
-        if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out a0, out a1, out a2);
+        if ((uint)from < (uint)height) Strided.Three(x, in0, in1, in2, out a0, out a1, out a2);
         for (int row = 0; row < rows; row++, to += columns)
         {
             Vector512<T> b0 = default, b1 = default, b2 = default, c0 = default, c1 = default, c2 = default;
             from++;
             x += width;
-            if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out b0, out b1, out b2);
+            if ((uint)from < (uint)height) Strided.Three(x, in0, in1, in2, out b0, out b1, out b2);
             from++;
             x += width;
-            if ((uint)from < (uint)height) ReadByTwo(x, in0, in1, in2, out c0, out c1, out c2);
+            if ((uint)from < (uint)height) Strided.Three(x, in0, in1, in2, out c0, out c1, out c2);
             Vector512<T> start = TStart.IsResult ? Simd.LoadUpTo(to, columns) : zero;
             Vector512<T> sum = Simd.Fma(w2, a2, Simd.Fma(w1, a1, Simd.Fma(w0, a0, start)));
             sum = Simd.Fma(w5, b2, Simd.Fma(w4, b1, Simd.Fma(w3, b0, sum)));
@@ -238,17 +238,6 @@ internal unsafe partial struct SinglePlanes<T>
             Simd.StoreUpTo(to, Simd.ZeroUpTo(sum + shift, limit), columns);
             (a0, a1, a2) = (c0, c1, c2);
         }
-    }
-
-    /// <summary>The values of a row at the three taps of a pack of windows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void ReadByTwo(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
-        out Vector512<T> v0, out Vector512<T> v1, out Vector512<T> v2)
-    {
-        Strided.Three(x, out v0, out v1, out v2);
-        v0 &= in0;
-        v1 &= in1;
-        v2 &= in2;
     }
 
     /// <summary>A chain with five more terms.</summary>

@@ -44,11 +44,8 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
     }
 
     /// <summary>Whether a convolution has that form.</summary>
-    public static bool Applies(in ConvolutionShape shape) => shape is
-    {
-        IsFlat: true, GroupChannels: 1, GroupFilters: 1, KernelHeight: 3, KernelWidth: 3, DilationHeight: 1,
-        DilationWidth: 1, StrideHeight: 1 or 2,
-    } && shape.StrideWidth == shape.StrideHeight;
+    public static bool Applies(in ConvolutionShape shape) =>
+        shape is { IsSingleThree: true, StrideHeight: 1 or 2 } && shape.StrideWidth == shape.StrideHeight;
 
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
     public static int ScratchCount(in ConvolutionShape shape) => Parts(shape) * shape.Channels * Taps * Width;
@@ -269,7 +266,7 @@ internal unsafe struct SingleWeights<T> : IJob where T : unmanaged, IFloatingPoi
     {
         if (TStride.Value == 1)
             (v0, v1, v2) = (Simd.Load(x) & in0, Simd.Load(x + 1) & in1, Simd.Load(x + 2) & in2);
-        else SinglePlanes<T>.ReadByTwo(x, in0, in1, in2, out v0, out v1, out v2);
+        else Strided.Three(x, in0, in1, in2, out v0, out v1, out v2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

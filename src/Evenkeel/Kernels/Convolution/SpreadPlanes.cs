@@ -28,11 +28,8 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
     /// Whether a convolution has that form. Without AVX-512 it goes by phases, so that infinities and NaN reach the
     /// same results.
     /// </summary>
-    public static bool HasForm(in ConvolutionShape shape) => shape is
-    {
-        IsFlat: true, GroupChannels: 1, GroupFilters: 1, KernelHeight: 3, KernelWidth: 3, StrideHeight: 2,
-        StrideWidth: 2, DilationHeight: 1, DilationWidth: 1, Top: 1, Left: 1,
-    };
+    public static bool HasForm(in ConvolutionShape shape) =>
+        shape is { IsSingleThree: true, StrideHeight: 2, StrideWidth: 2, Top: 1, Left: 1 };
 
     /// <summary>Whether a convolution has that form, and the hardware the registers.</summary>
     public static bool Applies(in ConvolutionShape shape) => Avx512F.IsSupported && HasForm(shape);
@@ -111,10 +108,7 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
         for (int row = 0; row < height; row += 2, dx += width)
         {
             Vector512<T> even = Simd.Fma(w4, a, zero), odd = Simd.Fma(w3, aNext, Simd.Fma(w5, a, zero));
-            (Vector512<T> low, Vector512<T> high) = Strided.Interleave(
-                Simd.ZeroUpTo(even + shift, limit), Simd.ZeroUpTo(odd + shift, limit));
-            TStore.Put(dx, low, near);
-            TStore.Put(dx + pack, high, far);
+            Strided.MergePack<T, TStore>(even, odd, shift, limit, dx, near, far);
             if (row + 1 == height) return;
             Vector512<T> b = default, bNext = default;
             int next = (row / 2) + 1;
@@ -122,11 +116,8 @@ internal unsafe struct SpreadPlanes<T> : IJob where T : unmanaged, IFloatingPoin
             if (next < outHeight) (b, bNext) = (Simd.Load(dy) & inside, Simd.Load(dy + 1) & insideNext);
             even = Simd.Fma(w1, b, Simd.Fma(w7, a, zero));
             odd = Simd.Fma(w0, bNext, Simd.Fma(w2, b, Simd.Fma(w6, aNext, Simd.Fma(w8, a, zero))));
-            (low, high) = Strided.Interleave(
-                Simd.ZeroUpTo(even + shift, limit), Simd.ZeroUpTo(odd + shift, limit));
             dx += width;
-            TStore.Put(dx, low, near);
-            TStore.Put(dx + pack, high, far);
+            Strided.MergePack<T, TStore>(even, odd, shift, limit, dx, near, far);
             (a, aNext) = (b, bNext);
         }
     }

@@ -189,16 +189,26 @@ internal static unsafe class Strided
         Vector512<T> add = Simd.Broadcast(shift), most = Simd.Broadcast(limit);
         for (; rows > 0; rows--, even += evenRow, odd += oddRow, to += toRow)
         {
-            (Vector512<T> low, Vector512<T> high) = Interleave(
-                Simd.ZeroUpTo(Simd.Load(even) + add, most), Simd.ZeroUpTo(Simd.Load(odd) + add, most));
-            TStore.Put(to, low, near);
-            TStore.Put(to + Vector512<T>.Count, high, far);
+            MergePack<T, TStore>(Simd.Load(even), Simd.Load(odd), add, most, to, near, far);
         }
+    }
+
+    /// <summary>The same for a pack of either, in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MergePack<T, TStore>(
+        Vector512<T> even, Vector512<T> odd, Vector512<T> shift, Vector512<T> limit, T* to, int near, int far)
+        where T : unmanaged
+        where TStore : IPackStore
+    {
+        (Vector512<T> low, Vector512<T> high) = Interleave(
+            Simd.ZeroUpTo(even + shift, limit), Simd.ZeroUpTo(odd + shift, limit));
+        TStore.Put(to, low, near);
+        TStore.Put(to + Vector512<T>.Count, high, far);
     }
 
     /// <summary>The lanes of two packs in turn: those of the lower halves, and those of the upper ones.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector512<T> Low, Vector512<T> High) Interleave<T>(Vector512<T> a, Vector512<T> b)
+    private static (Vector512<T> Low, Vector512<T> High) Interleave<T>(Vector512<T> a, Vector512<T> b)
         where T : unmanaged
     {
         if (Avx512F.IsSupported && sizeof(T) == 4)
@@ -336,18 +346,19 @@ internal static unsafe class Strided
     }
 
     /// <summary>
-    /// The values at <c>x[2·lane]</c>, <c>x[2·lane + 1]</c> and <c>x[2·lane + 2]</c>. Three packs can be read.
+    /// The values at <c>x[2·lane]</c>, <c>x[2·lane + 1]</c> and <c>x[2·lane + 2]</c> in the lanes of
+    /// <see cref="ThreeWithin"/>, zeros in the others. Three packs can be read.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Three<T>(T* x, out Vector512<T> first, out Vector512<T> second, out Vector512<T> third)
-        where T : unmanaged
+    public static void Three<T>(T* x, Vector512<T> in0, Vector512<T> in1, Vector512<T> in2,
+        out Vector512<T> first, out Vector512<T> second, out Vector512<T> third) where T : unmanaged
     {
         int pack = Vector512<T>.Count;
-        Vector512<T> near = Simd.Load(x), far = Simd.Load(x + pack);
-        first = Even(near, far);
-        second = Odd(near, far);
-        third = Avx512F.IsSupported
-            ? Behind(first, x[2 * pack]) : Even(Simd.Load(x + 2), Simd.Load(x + 2 + pack));
+        Vector512<T> near = Simd.Load(x), far = Simd.Load(x + pack), even = Even(near, far);
+        first = even & in0;
+        second = Odd(near, far) & in1;
+        third = in2 & (Avx512F.IsSupported
+            ? Behind(even, x[2 * pack]) : Even(Simd.Load(x + 2), Simd.Load(x + 2 + pack)));
     }
 
     /// <summary>The lanes from the second one on, and a value behind them, with AVX-512.</summary>

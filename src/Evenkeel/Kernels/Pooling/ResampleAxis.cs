@@ -81,8 +81,8 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public T* LaneShare;
 
     /// <summary>
-    /// The largest number of outputs that read an input, of each pack of inputs that begins at a place, and the
-    /// smallest.
+    /// The largest number of outputs that read an input, and the smallest, of each pack of inputs. The last pack
+    /// overlaps the one before.
     /// </summary>
     public int* Terms, LeastTerms;
 
@@ -158,17 +158,22 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
                 Share[at++] = (First[o] == i ? Left[o] : T.Zero) + (Second[o] == i ? Right[o] : T.Zero);
         }
 
-        for (int i = 0; i < Axis.Input; i++)
+        int width = Vector512<T>.Count, most = 0;
+        for (int pack = 0; pack * width < Axis.Input; pack++)
         {
-            Terms[i] = LeastTerms[i] = Counts[i];
-            for (int next = i + 1; next < Math.Min(i + Vector512<T>.Count, Axis.Input); next++)
+            int first = Math.Min(pack * width, Math.Max(0, Axis.Input - width));
+            ReadOnlySpan<int> counts = new(Counts + first, Math.Min(width, Axis.Input));
+            Terms[pack] = LeastTerms[pack] = counts[0];
+            foreach (int count in counts)
             {
-                Terms[i] = Math.Max(Terms[i], Counts[next]);
-                LeastTerms[i] = Math.Min(LeastTerms[i], Counts[next]);
+                Terms[pack] = Math.Max(Terms[pack], count);
+                LeastTerms[pack] = Math.Min(LeastTerms[pack], count);
             }
+
+            most = Math.Max(most, Terms[pack]);
         }
 
-        for (int k = 0; k < LaneTerms; k++)
+        for (int k = 0; k < Math.Min(most, LaneTerms); k++)
         {
             T* to = LaneShare + ((nint)k * padded);
             for (int i = 0; i < padded; i++) to[i] = k < Counts[i] ? Share[At[i] + k] : T.Zero;

@@ -38,7 +38,7 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
             for (int i = 0; ; i += width)
             {
                 int c = Math.Min(i, last);
-                if (!isInside || !TryWalk(dy, dx, row, here, c))
+                if (!isInside || !TryWalk(dy, dx, row, here, c, i / width))
                 {
                     if (sums is null)
                     {
@@ -58,30 +58,30 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
     }
 
     /// <summary>
-    /// A pack of columns of some rows, from <paramref name="c"/> on, if permutations of at most four packs of a row
-    /// pick all terms.
+    /// A pack of columns of some rows, from <paramref name="c"/> on, and its number; if permutations of at most four
+    /// packs of a row pick all terms.
     /// </summary>
-    private readonly bool TryWalk(T* dy, T* dx, int row, int rows, int c)
+    private readonly bool TryWalk(T* dy, T* dx, int row, int rows, int c, int number)
     {
-        int terms = Columns.Terms[c];
+        int terms = Columns.Terms[number];
         if (!PickerPack<T>.IsSupported || terms > ResampleTable<T>.LaneTerms) return false;
         int span = PickerPack<T>.Span(Columns.Begin + c, Columns.Begin + c), pack = PickerPack<T>.Width;
         // A term is picked so many places behind the one before. Two packs have the first terms, two more the others.
         int shift = (2 * pack) - span;
-        bool isSame = Columns.LeastTerms[c] == terms;
+        bool isSame = Columns.LeastTerms[number] == terms;
         if (span + terms <= pack)
         {
-            if (isSame && terms == 1) Walk<Count1, Count1>(dy, dx, row, rows, c, terms);
-            else Walk<Count1, AnyCount>(dy, dx, row, rows, c, terms);
+            if (isSame && terms == 1) Walk<Count1, Count1>(dy, dx, row, rows, c, terms, terms);
+            else Walk<Count1, AnyCount>(dy, dx, row, rows, c, terms, terms);
         }
         else if (terms <= shift)
         {
-            if (isSame && terms == 2) Walk<Count2, Count2>(dy, dx, row, rows, c, terms);
-            else Walk<Count2, AnyCount>(dy, dx, row, rows, c, terms);
+            if (isSame && terms == 2) Walk<Count2, Count2>(dy, dx, row, rows, c, terms, terms);
+            else Walk<Count2, AnyCount>(dy, dx, row, rows, c, terms, terms);
         }
         else if (terms <= 2 * shift)
         {
-            Walk<Count4, AnyCount>(dy, dx, row, rows, c, shift);
+            Walk<Count4, AnyCount>(dy, dx, row, rows, c, terms, shift);
         }
         else
         {
@@ -100,14 +100,14 @@ internal unsafe struct ResampleBackward<T> : IJob where T : unmanaged, IFloating
     /// <param name="row">The first row.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="c">The first column.</param>
+    /// <param name="terms">The largest number of terms of an input.</param>
     /// <param name="shift">Terms that the first packs have. The other two packs begin so many places behind.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Walk<TPacks, TTerms>(T* dy, T* dx, int row, int rows, int c, int shift)
+    private readonly void Walk<TPacks, TTerms>(T* dy, T* dx, int row, int rows, int c, int terms, int shift)
         where TPacks : ICount
         where TTerms : ICount
     {
-        int inputs = Columns.Axis.Input, outputs = Columns.Axis.Output, terms = Columns.Terms[c],
-            pack = PickerPack<T>.Width;
+        int inputs = Columns.Axis.Input, outputs = Columns.Axis.Output, pack = PickerPack<T>.Width;
         int* counts = Columns.Counts + c, begins = Columns.Begin + c, rowBegins = Rows.Begin, rowCounts = Rows.Counts;
         int first = begins[0], half = begins[Vector256<T>.Count];
         nint step = ResampleTable<T>.Padded(inputs);
